@@ -1,0 +1,1 @@
+"""What is seen in Slack: state to text and Block Kit."""

@@ -1,0 +1,1 @@
+"""Ways out of the process, one module a kind of destination."""

@@ -1,0 +1,1 @@
+"""tocsin.yml: parsed once into frozen settings, every mistake at once."""

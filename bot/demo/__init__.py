@@ -1,0 +1,1 @@
+"""Trying Tocsin without an account: the local workspace and a service to break."""

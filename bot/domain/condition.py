@@ -1,0 +1,127 @@
+"""Conditions in CEL: compiled once, asked of fields, with an answer for what is missing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from enum import Enum
+from functools import cache
+from typing import Any
+
+import cel
+
+_FUNCTIONS = frozenset(
+    "size contains startsWith endsWith matches int uint double string bytes timestamp duration max min "
+    "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds".split()
+)
+_DEEPEST = 200  # brackets; the parser recurses, and a hostile expression must not exhaust its stack
+
+
+class Outcome(Enum):
+    """What a condition says of some fields. `NOT_APPLICABLE`: it needs a field that is not there."""
+
+    TRUE = "true"
+    FALSE = "false"
+    NOT_APPLICABLE = "not applicable"
+
+
+class ConditionError(ValueError):
+    """An expression that is not CEL, or that cannot be calculated; the message says where and what to write."""
+
+
+class Condition:
+    """A compiled CEL expression.
+
+    Names the fields lack make it not applicable, unless the rest decides alone (`a && b` is false when `b`
+    is, whatever `a` would have been), as the CEL specification has it. Language: cel.dev.
+    """
+
+    __slots__ = ("_program", "source", "variables")
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        depth = max((source[:i].count("(") - source[:i].count(")")) for i in range(0, len(source) + 1, 50))
+        if len(source) > 10_000 or depth > _DEEPEST:
+            raise ConditionError("the condition is too long or too deeply nested to be read")
+        try:
+            self._program = cel.compile(source)
+        except ValueError as error:
+            raise ConditionError(_syntax_message(source, str(error))) from None
+        self.variables: frozenset[str] = frozenset(self._program.variables())
+        unknown = {name for name in self._program.functions() if name.isidentifier()} - _FUNCTIONS
+        if unknown := {name for name in unknown if not name.startswith("_")}:
+            raise ConditionError(f"{source!r} calls {min(unknown)}(), which there is none of")
+
+    def __repr__(self) -> str:
+        return f"Condition({self.source!r})"
+
+    def evaluate(self, fields: Mapping[str, Any]) -> Outcome:
+        """True, false or not applicable. Raises ConditionError for what can never be calculated."""
+        value = self.value(fields)
+        if value is None:
+            return Outcome.NOT_APPLICABLE
+        if not isinstance(value, bool):
+            raise ConditionError(
+                f"the condition {self.source!r} gives {value!r}, not true or false; compare it with something"
+            )
+        return Outcome.TRUE if value else Outcome.FALSE
+
+    def value(self, fields: Mapping[str, Any]) -> Any:
+        """What the expression gives, or None when a field it needs is missing or null."""
+        known = {name: to_cel(fields[name]) for name in self.variables if fields.get(name) is not None}
+        try:
+            return self._program.execute(known)
+        except (RuntimeError, KeyError):  # an undeclared name, a key that is not there
+            return None
+        except ZeroDivisionError:
+            return None
+        except (TypeError, ValueError, OverflowError) as error:
+            if any(_holds_nothing(value) for value in known.values()):
+                return None
+            raise ConditionError(_type_message(self.source, str(error))) from None
+
+
+@cache
+def compile_condition(source: str) -> Condition:
+    """The condition, compiled once a text. Raises ConditionError."""
+    return Condition(source)
+
+
+def to_cel(value: Any) -> Any:
+    """Numbers become doubles, since CEL compares across number types but does not calculate across them."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {str(key): to_cel(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_cel(item) for item in value]
+    return str(value)
+
+
+def _holds_nothing(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_nothing(item) for item in value.values())
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _syntax_message(source: str, error: str) -> str:
+    place = re.search(r"<input>:(\d+):(\d+): (.*)", error)
+    shown = source if len(source) <= 200 else source[:200] + "…"
+    if place is None:
+        return f"{shown!r} is not a condition"
+    column, problem = int(place[2]), place[3].split(" expecting ")[0].removeprefix("Syntax error: ")
+    hint = ""
+    if re.search(r"(?<![=!<>])=(?!=)", source):
+        hint = "; write == to compare"
+    elif re.search(r"\b(and|or|not)\b", source):
+        hint = "; write && for and, || for or, ! for not"
+    return f"{shown!r} is not a condition: at character {column}, {problem}{hint}"
+
+
+def _type_message(source: str, error: str) -> str:
+    if "float" in error and "int" in error:
+        return f"{source!r} calculates with a whole number; write it with a point, such as 2.0 * x"
+    return f"{source!r} compares or calculates with values of different kinds: {error.split('. CEL')[0]}"

@@ -1,0 +1,1 @@
+"""Figures for digests and reports, made purely from rows."""

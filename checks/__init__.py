@@ -1,0 +1,1 @@
+"""Measuring the world: one module a kind of check. Knows nothing of alerts or Slack."""

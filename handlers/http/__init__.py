@@ -1,0 +1,1 @@
+"""What HTTP brings: runs, health, the API."""

@@ -1,0 +1,1 @@
+"""What Slack sends: commands, buttons, views, messages."""
