@@ -1,0 +1,73 @@
+"""What rules see of a check's result or a job's run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from checks.result import Diagnostic, State, Value
+
+
+class SourceKind(StrEnum):
+    """Who an observation can come from."""
+
+    CHECK = "check"
+    JOB = "job"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A check or a job, by its name in the configuration."""
+
+    kind: SourceKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One finding about one resource at one instant (aware UTC)."""
+
+    source: Source
+    resource: str
+    state: State
+    at: datetime
+    summary: str = ""
+    fields: Mapping[str, Value] = field(default_factory=dict)
+    diagnostics: tuple[Diagnostic, ...] = ()
+    remedy: str | None = None
+
+
+def variables(observation: Observation, previous: Mapping[str, Value] | None = None) -> dict[str, Any]:
+    """The names a rule may use: the fields, who reported them, and `previous.x`."""
+    source = observation.source
+    names: dict[str, Any] = {
+        "state": observation.state.value,
+        "resource": observation.resource,
+        **observation.fields,
+        source.kind.value: source.name,
+    }
+    if source.kind is SourceKind.JOB:
+        names.setdefault("job_name", source.name)
+        _add_error_code(names)
+        _add_percentages(names)
+    names["previous"] = dict(previous or {})
+    return names
+
+
+def _add_error_code(names: dict[str, Any]) -> None:
+    """Runs list `error_codes`; rules are written about `error_code`, the first of them."""
+    codes = names.get("error_codes")
+    if "error_code" not in names and isinstance(codes, list) and codes:
+        names["error_code"] = codes[0]
+
+
+def _add_percentages(names: dict[str, Any]) -> None:
+    invalid = names.get("pct_invalid")
+    if "pct_valid" not in names and isinstance(invalid, int | float) and not isinstance(invalid, bool):
+        names["pct_valid"] = 100 - invalid
