@@ -100,7 +100,7 @@ class CannotRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """True when a field is past a limit. Without `steps` the severity follows the overage."""
+    """True when a field is past a limit: that of a step (worst first), or one whose overage gives the severity."""
 
     field: str
     steps: tuple[tuple[Severity, float], ...] = ()
@@ -127,9 +127,11 @@ class Threshold:
         )
 
     def _passed(self, value: float) -> tuple[Severity | None, float | None]:
-        candidates = self.steps or ((None, self.limit),) if self.limit is not None else self.steps
-        for severity, limit in sorted(candidates, key=lambda step: step[0] or 0):
-            if limit is not None and (value < limit if self.below else value > limit):
+        steps: tuple[tuple[Severity | None, float], ...] = self.steps
+        if self.limit is not None:
+            steps = ((None, self.limit),)
+        for severity, limit in steps:  # worst first
+            if value < limit if self.below else value > limit:
                 return severity, limit
         return None, None
 
