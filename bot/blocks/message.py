@@ -72,7 +72,7 @@ def cut(text: str, limit: int) -> str:
 def outside(text: str, limit: int) -> str:
     """Text from outside as mrkdwn: escaped, its formatting signs disarmed, cut."""
     quiet = escape(text.replace("\r", "")).replace("`", "ˋ").replace("*", "∗").replace("~", "∼")
-    return cut(quiet.replace("_", "_\u2060"), limit) if quiet.count("_") > 1 else cut(quiet, limit)
+    return cut(quiet, limit)
 
 
 def code(text: str, limit: int = 200) -> str:
