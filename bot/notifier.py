@@ -422,4 +422,4 @@ def _event(row: Mapping[str, Any]) -> Event:
 
 
 def _backoff(failures: int, longest: timedelta) -> timedelta:
-    return min(_FIRST_RETRY * 2 ** min(failures, 10), longest)
+    return min(_FIRST_RETRY * (1 << min(failures, 10)), longest)
