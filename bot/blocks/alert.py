@@ -31,7 +31,7 @@ from bot.domain.template import format_value, look_up
 
 FIRING, ACKNOWLEDGED, RESOLVED, SILENCED = "#a30200", "#daa038", "#2eb886", "#dddddd"
 
-_SEVERITY_EMOJI = {
+SEVERITY_EMOJI = {
     Severity.CRITICAL: ":red_circle:",
     Severity.HIGH: ":large_orange_circle:",
     Severity.MEDIUM: ":large_yellow_circle:",
@@ -86,7 +86,7 @@ def _headline(alert: Alert, around: AlertContext, *, silenced: bool) -> str:
         by = person(alert.acknowledged_by)
         return f":eyes: *{priority} {alert.severity.word}: {title}* (acknowledged by {by})"
     mention = f" {around.mention}" if around.mention else ""
-    return f"{_SEVERITY_EMOJI[alert.severity]} *{priority} {alert.severity.word}: {title}*{mention}"
+    return f"{SEVERITY_EMOJI[alert.severity]} *{priority} {alert.severity.word}: {title}*{mention}"
 
 
 def _color(alert: Alert, *, silenced: bool) -> str:
