@@ -36,7 +36,6 @@ class Alerting:
     announcer: Announcer
     clock: Clock
     wake: Callable[[], None]
-    expire_after: timedelta | None = None
 
     async def acknowledge(self, alert_id: int, who: str, note: str | None = None) -> Change | Refusal:
         return await self._change(alert_id, lambda alert, now: lifecycle.acknowledge(alert, who, note, now))
@@ -74,9 +73,8 @@ class Alerting:
         async with self.database.transaction() as connection:
             for alert in await alerts.silence_ended(connection, now):
                 await self._store(connection, lifecycle.unsilence(alert, None, now), now)
-            if self.expire_after is not None:
-                for alert in await alerts.unheard_of_since(connection, now - self.expire_after):
-                    await self._store(connection, lifecycle.expire(alert, now), now)
+            for alert in await alerts.expired(connection, now):
+                await self._store(connection, lifecycle.expire(alert, now), now)
         self.wake()
 
     async def _store(self, connection: AsyncConnection, change: Change | Refusal, now: datetime) -> None:

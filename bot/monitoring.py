@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
-from bot.domain.decision import Memory, evaluate, fingerprints
+from bot.domain.decision import Memory, evaluate, fingerprints, resources
 from bot.domain.observation import Observation, Source
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, observation_of
@@ -215,15 +215,16 @@ class Monitoring:
         groups: tuple[RuleGroup, ...],
         before: sources.Standing | None,
     ) -> Memory:
-        resources = {rule.resource or observation.resource for group in groups for rule in group.rules}
         known: Mapping[str, Any] = before.fields if before is not None else {}
         streaks = before.streaks if before is not None else {}
-        open_alerts = await alerts.open_of_source(connection, observation.source, resources)
+        names = variables(observation, known)
+        about = resources(groups, observation, names)
+        open_alerts = await alerts.open_of_source(connection, observation.source, about)
         memory = Memory(streaks=streaks, previous=known, open=open_alerts)
         quiet = not open_alerts and not evaluate(groups, observation, memory).changes
         if quiet:
             return memory  # nothing to raise, so nothing of the past matters
-        keys = fingerprints(groups, observation)
+        keys = fingerprints(groups, observation, names)
         return Memory(
             streaks=streaks,
             previous=known,

@@ -177,9 +177,9 @@ async def silence_ended(connection: AsyncConnection, now: datetime) -> list[Aler
     return [alert_of(row) for row in await connection.execute(query)]
 
 
-async def unheard_of_since(connection: AsyncConnection, since: datetime) -> list[Alert]:
-    """Open alerts last seen before an instant."""
-    query = sa.select(alerts).where(_OPEN, alerts.c.last_seen < since).order_by(alerts.c.id)
+async def expired(connection: AsyncConnection, now: datetime) -> list[Alert]:
+    """Open alerts that nothing was heard of for their time to live."""
+    query = sa.select(alerts).where(_OPEN, alerts.c.expires_at <= now).order_by(alerts.c.id)
     return [alert_of(row) for row in await connection.execute(query)]
 
 
@@ -201,6 +201,7 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         runbook=detail["runbook"],
         mention=detail["mention"],
         channel=detail["channel"],
+        expire_after=None if row.expires_at is None else row.expires_at - row.last_seen,
     )
     return Alert(
         id=row.id,
@@ -247,6 +248,7 @@ def _columns(alert: Alert) -> dict[str, Any]:
         "count": alert.count,
         "opened_at": alert.opened_at,
         "last_seen": alert.last_seen,
+        "expires_at": alert.expires_at,
         "reopened": alert.reopened,
         "acknowledged_at": alert.acknowledged_at,
         "acknowledged_by": alert.acknowledged_by,

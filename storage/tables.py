@@ -108,6 +108,7 @@ alerts = _table(
     sa.Column("count", sa.Integer, nullable=False),
     sa.Column("opened_at", Instant, nullable=False),
     sa.Column("last_seen", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
     sa.Column("reopened", sa.Integer, nullable=False),
     sa.Column("acknowledged_at", Instant),
     sa.Column("acknowledged_by", sa.String(64)),

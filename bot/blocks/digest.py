@@ -56,7 +56,8 @@ def _needs(digest: Digest) -> str:
 def _open_line(alert: Alert, digest: Digest) -> str:
     age = spell(digest.end - alert.opened_at) if alert.opened_at < digest.end else "less than a day"
     title = outside(alert.firing.title, 120)
-    return f"{SEVERITY_EMOJI[alert.severity]} *{alert.severity.priority}* {title} · #{alert.id}, {alert.status.value}, for {age}"
+    priority = f"{SEVERITY_EMOJI[alert.severity]} *{alert.severity.priority}*"
+    return f"{priority} {title} · #{alert.id}, {alert.status.value}, for {age}"
 
 
 def _alerts(figures: AlertFigures) -> str:

@@ -73,6 +73,7 @@ class Firing:
     runbook: str | None = None
     mention: str | None = None
     channel: str | None = None
+    expire_after: timedelta | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -107,6 +108,12 @@ class Alert:
     @property
     def severity(self) -> Severity:
         return self.firing.severity
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When it is closed unless it is seen again; None for never."""
+        after = self.firing.expire_after
+        return None if after is None else self.last_seen + after
 
     def is_silenced(self, now: datetime) -> bool:
         return self.silenced_until is not None and now < self.silenced_until

@@ -48,10 +48,17 @@ class Decision:
     changes: tuple[Change, ...]
 
 
-def fingerprints(groups: tuple[RuleGroup, ...], observation: Observation) -> tuple[str, ...]:
+def resources(groups: tuple[RuleGroup, ...], observation: Observation, names: Mapping[str, Any]) -> set[str]:
+    """What the alerts of these rules could be about."""
+    return {rule.resource_of(observation, names) for group in groups for rule in group.rules}
+
+
+def fingerprints(
+    groups: tuple[RuleGroup, ...], observation: Observation, names: Mapping[str, Any]
+) -> tuple[str, ...]:
     """Of every alert that these rules could raise for this observation."""
     return tuple(
-        fingerprint(rule.name, rule.resource or observation.resource)
+        fingerprint(rule.name, rule.resource_of(observation, names))
         for group in groups
         for rule in group.rules
     )
@@ -71,7 +78,7 @@ def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Me
 def _change(
     judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
 ) -> Change | None:
-    key = fingerprint(judgement.rule.name, judgement.rule.resource or observation.resource)
+    key = fingerprint(judgement.rule.name, judgement.rule.resource_of(observation, names))
     current = memory.open.get(key)
     if current is not None:
         return _continue(current, judgement, observation, names)
@@ -126,7 +133,7 @@ def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, 
     return Firing(
         rule=rule.name,
         source=observation.source,
-        resource=rule.resource or observation.resource,
+        resource=rule.resource_of(observation, names),
         severity=rule.severity or verdict.severity or Severity.MEDIUM,
         category=rule.category,
         title=render(rule.title, names),
@@ -138,6 +145,7 @@ def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, 
         runbook=rule.runbook,
         mention=rule.mention,
         channel=rule.channel,
+        expire_after=rule.expire,
     )
 
 

@@ -11,7 +11,7 @@ from bot.domain.condition import Condition, ConditionError, Outcome
 from bot.domain.observation import Observation, SourceKind
 from bot.domain.priority import Overage, overage
 from bot.domain.severity import Severity
-from bot.domain.template import format_value
+from bot.domain.template import format_value, render
 from checks.result import State
 
 
@@ -138,10 +138,11 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A test and the alert it makes.
+    """A question and the alert that a yes makes.
 
     `severity` None leaves it to the verdict. `failures` and `recoveries` count observations in a row;
-    `hold` is how long the test must have been true.
+    `hold` is how long the answer must have been yes. `expire`: an alert not heard of for so long is closed.
+    `title`, `message` and `resource` are templates. `goes_on`: in a first-match group, ask the next rules too.
     """
 
     name: str
@@ -158,7 +159,13 @@ class Rule:
     recoveries: int = 1
     hold: timedelta = timedelta(0)
     dedupe: timedelta = timedelta(hours=1)
+    expire: timedelta | None = None
     resource: str | None = None
+    goes_on: bool = False
+
+    def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
+        """What the alert is about: the observation's resource, unless the rule has a template of its own."""
+        return render(self.resource, names) if self.resource else observation.resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +215,7 @@ def judge(
         for rule in group.rules:
             judgement = _judge_one(rule, observation, names, streaks.get(rule.name, Streak()))
             judgements.append(judgement)
-            if group.first_match and judgement.verdict.outcome is Outcome.TRUE:
+            if group.first_match and not rule.goes_on and judgement.verdict.outcome is Outcome.TRUE:
                 break
     return tuple(judgements)
 

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("count", sa.Integer(), nullable=False),
         sa.Column("opened_at", Instant(), nullable=False),
         sa.Column("last_seen", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=True),
         sa.Column("reopened", sa.Integer(), nullable=False),
         sa.Column("acknowledged_at", Instant(), nullable=True),
         sa.Column("acknowledged_by", sa.String(length=64), nullable=True),
