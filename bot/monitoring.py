@@ -21,7 +21,7 @@ from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints, resources
-from bot.domain.observation import Observation, Source
+from bot.domain.observation import Observation, Source, variables
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, observation_of
 from storage import alerts, runs, sources

@@ -77,6 +77,7 @@ def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
         title=f"{_literal(name)} is {'down' if kind in _DOWN and not check.states else 'failing'}",
         category=check.category or _CATEGORY.get(kind, "availability"),
         severity=None,
+        tells=check.condition is None and not check.thresholds,
     )
     if check.condition is not None:
         yield _check_rule(
@@ -86,6 +87,7 @@ def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
             title=_literal(f"{name}: {check.condition}"),
             category=check.category or _CATEGORY.get(kind, "application"),
             severity=check.severity or Severity.HIGH,
+            tells=True,
         )
     for name_of_field, limits in check.thresholds.items():
         yield from _threshold_rules(name, check, name_of_field, limits)
@@ -96,7 +98,6 @@ def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
         title=f"{_literal(name)} cannot be checked",
         category=check.category or "system",
         severity=Severity.MEDIUM,
-        message=None,
     )
 
 
@@ -108,13 +109,14 @@ def _check_rule(
     title: str,
     category: str,
     severity: Severity | None,
-    message: str | None = "",
+    tells: bool = False,
 ) -> Rule:
+    """A rule with the check's own words; `tells`: its title and message, where it has some, are about this."""
     return Rule(
         name=name,
         question=question,
-        title=check.title or title,
-        message=check.message if message == "" else message,
+        title=(check.title if tells else None) or title,
+        message=check.message if tells else None,
         severity=severity,
         category=category,
         mention=_mention(check),
@@ -170,6 +172,7 @@ def _threshold_rules(
             title=f"{_literal(name)}: {label} at {{{measured}}}{unit}",
             category=check.category or _threshold_category(check.type, measured),
             severity=None,
+            tells=check.condition is None,
         )
 
 

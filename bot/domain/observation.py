@@ -49,25 +49,26 @@ def variables(observation: Observation, previous: Mapping[str, Value] | None = N
     names: dict[str, Any] = {
         "state": observation.state.value,
         "resource": observation.resource,
-        **observation.fields,
+        **complete(observation.fields),
         source.kind.value: source.name,
     }
     if source.kind is SourceKind.JOB:
         names.setdefault("job_name", source.name)
-        _add_error_code(names)
-        _add_percentages(names)
     names["previous"] = dict(previous or {})
     return names
 
 
-def _add_error_code(names: dict[str, Any]) -> None:
-    """Runs list `error_codes`; rules are written about `error_code`, the first of them."""
-    codes = names.get("error_codes")
-    if "error_code" not in names and isinstance(codes, list) and codes:
-        names["error_code"] = codes[0]
+def complete(fields: Mapping[str, Value]) -> dict[str, Value]:
+    """The fields with those that follow from them.
 
-
-def _add_percentages(names: dict[str, Any]) -> None:
-    invalid = names.get("pct_invalid")
-    if "pct_valid" not in names and isinstance(invalid, int | float) and not isinstance(invalid, bool):
-        names["pct_valid"] = 100 - invalid
+    Runs list `error_codes`, rules are written about `error_code`, the first of them; `pct_valid` is what
+    `pct_invalid` leaves of 100.
+    """
+    full = dict(fields)
+    codes = full.get("error_codes")
+    if "error_code" not in full and isinstance(codes, list) and codes:
+        full["error_code"] = codes[0]
+    invalid = full.get("pct_invalid")
+    if "pct_valid" not in full and isinstance(invalid, int | float) and not isinstance(invalid, bool):
+        full["pct_valid"] = 100 - invalid
+    return full
