@@ -13,7 +13,7 @@ from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.decision import Hush
-from storage import alerts
+from storage import alerts, outbox
 from storage.alerts import StaleAlert
 from storage.database import Database
 
@@ -66,6 +66,17 @@ class Alerting:
             await alerts.end_silences(connection, change.alert.fingerprint, now)
 
         return await self._change(alert_id, lambda alert, now: lifecycle.unsilence(alert, who, now), end)
+
+    async def show_again(self, alert_id: int) -> None:
+        """Make an alert's message true, after somebody pressed a button that it should not have had."""
+        now = self.clock()
+        async with self.database.transaction() as connection:
+            alert = await alerts.get(connection, alert_id)
+            if alert is None:
+                return
+            await outbox.doubt_view(connection, alert_id)
+            await self.announcer.mark_stale(connection, alert, now)
+        self.wake()
 
     async def tick(self) -> None:
         """Do what is due: take off silences that are over, expire what nothing was heard of."""

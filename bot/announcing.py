@@ -29,15 +29,7 @@ class Announcer:
         alert = await alerts.save(connection, change.alert)
         await alerts.add_events(connection, alert.id, change.events)
         lane = self.lane(alert)
-        await outbox.mark_stale(
-            self.database,
-            connection,
-            alert_id=alert.id,
-            lane=lane,
-            priority=view_priority(alert.severity, urgent=change.urgent),
-            now=now,
-            due_at=now if change.urgent else now + refresh_after(alert, now),
-        )
+        await self.mark_stale(connection, alert, now, urgent=change.urgent)
         for number, event in enumerate(change.events):
             if event.kind is EventKind.FIRED:
                 continue  # the message itself says so
@@ -53,6 +45,20 @@ class Announcer:
                 now=now,
             )  # fmt: skip
         return alert
+
+    async def mark_stale(
+        self, connection: AsyncConnection, alert: Alert, now: datetime, *, urgent: bool = True
+    ) -> None:
+        """Say that the alert's message must be made true again: now, or when its count has waited enough."""
+        await outbox.mark_stale(
+            self.database,
+            connection,
+            alert_id=alert.id,
+            lane=self.lane(alert),
+            priority=view_priority(alert.severity, urgent=urgent),
+            now=now,
+            due_at=now if urgent else now + refresh_after(alert, now),
+        )
 
     def lane(self, alert: Alert) -> Lane:
         """Where an alert is shown."""

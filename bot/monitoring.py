@@ -21,7 +21,7 @@ from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints, resources
-from bot.domain.observation import Observation, Source, variables
+from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, observation_of
 from storage import alerts, runs, sources
@@ -86,15 +86,15 @@ class Monitoring:
             log.error("observation_dropped", source=str(lost.observation.source), kept=_MOST_KEPT)
             if lost.answer is not None and not lost.answer.done():
                 lost.answer.set_exception(ConnectionError("too much waits to be written"))
-        self._put(_Item(observation))
+        self._put(_Item(cleaned(observation)))
 
     async def record(self, observation: Observation) -> None:
         """Record an observation; returns after the commit. Raises DatabaseError."""
-        await self._ask(_Item(observation))
+        await self._ask(_Item(cleaned(observation)))
 
     async def record_run(self, run: Run) -> bool:
         """Record a run; returns after the commit. False when its `run_id` is known. Raises DatabaseError."""
-        return await self._ask(_Item(observation_of(run, self._clock()), run=run))
+        return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run))
 
     def start(self) -> asyncio.Task[None]:
         """Begin to write; the task ends only by `stop` or by a defect."""

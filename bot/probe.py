@@ -19,7 +19,6 @@ from checks.result import CheckResult, State
 log = structlog.get_logger(__name__)
 
 _MOST_FIELDS = 200
-_LONGEST_TEXT = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +81,10 @@ class Probe:
     def _observation(self, result: CheckResult, resource: str, now: datetime) -> Observation:
         return Observation(
             source=Source(kind=SourceKind.CHECK, name=self.name),
-            resource=resource[:300],
+            resource=resource,
             state=result.state,
             at=now,
-            summary=result.summary[:_LONGEST_TEXT],
+            summary=result.summary,
             fields=dict(list(result.fields.items())[:_MOST_FIELDS]),
             diagnostics=result.diagnostics,
             remedy=result.remedy,

@@ -183,6 +183,12 @@ async def expired(connection: AsyncConnection, now: datetime) -> list[Alert]:
     return [alert_of(row) for row in await connection.execute(query)]
 
 
+async def forget(connection: AsyncConnection, before: datetime) -> int:
+    """Delete alerts that ended before an instant, with all about them; returns how many went."""
+    old = alerts.c.closed_at < before
+    return (await connection.execute(sa.delete(alerts).where(old))).rowcount
+
+
 def alert_of(row: sa.Row[Any]) -> Alert:
     """An alert from its row."""
     detail = row.detail

@@ -307,6 +307,15 @@ async def forget(connection: AsyncConnection, key: str) -> None:
     await connection.execute(sa.delete(messages).where(messages.c.key == key))
 
 
+async def doubt_view(connection: AsyncConnection, alert_id: int) -> None:
+    """Somebody saw a message that was not true: let the next delivery write it again, whatever it showed."""
+    await connection.execute(
+        sa.update(messages)
+        .where(messages.c.alert_id == alert_id, messages.c.key.like("alert:%"))
+        .values(shown="")
+    )
+
+
 async def counts(connection: AsyncConnection) -> Mapping[str, int]:
     """How many entries are in each state."""
     query = sa.select(outbox.c.state, sa.func.count()).group_by(outbox.c.state)

@@ -91,6 +91,11 @@ async def between(
     return [_run(row) for row in await connection.execute(query)]
 
 
+async def forget(connection: AsyncConnection, before: datetime) -> int:
+    """Delete runs that ended before an instant; returns how many rows went."""
+    return (await connection.execute(sa.delete(runs).where(runs.c.finished_at < before))).rowcount
+
+
 async def job_names(connection: AsyncConnection) -> list[str]:
     """Every job that has a run."""
     return [row[0] for row in await connection.execute(sa.select(runs.c.job).distinct().order_by(runs.c.job))]

@@ -108,6 +108,18 @@ async def results_between(
     return [(row.at, State(row.state), row.fields) for row in await connection.execute(query)]
 
 
+async def states_between(
+    connection: AsyncConnection, name: str, start: datetime, end: datetime
+) -> list[State]:
+    """The states a check was in in [start, end), oldest first."""
+    query = (
+        sa.select(results.c.state)
+        .where(results.c.name == name, results.c.at >= start, results.c.at < end)
+        .order_by(results.c.at)
+    )
+    return [State(row[0]) for row in await connection.execute(query)]
+
+
 async def forget_results(connection: AsyncConnection, before: datetime) -> int:
     """Delete what checks found before an instant; returns how many rows went."""
     return (await connection.execute(sa.delete(results).where(results.c.at < before))).rowcount

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -72,3 +73,42 @@ def complete(fields: Mapping[str, Value]) -> dict[str, Value]:
     if "pct_valid" not in full and isinstance(invalid, int | float) and not isinstance(invalid, bool):
         full["pct_valid"] = 100 - invalid
     return full
+
+
+_LONGEST_TEXT = 8000
+_LONGEST_LIST = 200
+
+
+def cleaned(observation: Observation) -> Observation:
+    """What every database can keep: no NaN, no NUL, no surrogates, no number beyond a double, no text without end."""
+    return replace(
+        observation,
+        resource=clean_text(observation.resource)[:300] or "-",
+        summary=clean_text(observation.summary),
+        fields={clean_text(name)[:200]: clean(value) for name, value in observation.fields.items()},
+        diagnostics=tuple(
+            Diagnostic(title=clean_text(item.title)[:200], text=clean_text(item.text))
+            for item in observation.diagnostics
+        ),
+    )
+
+
+def clean(value: Any, depth: int = 0) -> Value:
+    """One value made fit to be kept as JSON."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else str(value)[:_LONGEST_LIST]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if depth < 8 and isinstance(value, Mapping):
+        items = list(value.items())[:_LONGEST_LIST]
+        return {clean_text(str(key))[:200]: clean(item, depth + 1) for key, item in items}
+    if depth < 8 and isinstance(value, list | tuple):
+        return [clean(item, depth + 1) for item in value[:_LONGEST_LIST]]
+    return clean_text(str(value))
+
+
+def clean_text(text: str) -> str:
+    """Text without NUL and lone surrogates, cut to what anybody reads."""
+    return text[:_LONGEST_TEXT].replace("\0", "").encode("utf-8", "replace").decode("utf-8")
