@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 log = structlog.get_logger(__name__)
 
 _LOOK = timedelta(seconds=2)
+_CONNECT = timedelta(seconds=20)
 _DEAD_AFTER = timedelta(seconds=20)
 _SLOWEST_RETRY = timedelta(seconds=60)
 _REMEDIES = {
@@ -51,9 +52,14 @@ class Identity:
             bot_token=self._client.token,
         )
 
-    async def authorize(self, **_: object) -> AuthorizeResult | None:
-        """For Bolt: what auth.test said at the start, instead of asking for every envelope."""
-        return self._result
+    def authorization(self) -> Callable[[], Awaitable[AuthorizeResult]]:
+        """For Bolt: what auth.test said before the socket opened, instead of asking for every envelope."""
+
+        async def authorize() -> AuthorizeResult:
+            assert self._result is not None
+            return self._result
+
+        return authorize  # a plain function: Bolt fills in arguments by their names
 
 
 class SocketConnection:
@@ -98,18 +104,20 @@ class SocketConnection:
         try:
             await self._identity.learn()
             self._on_identity()
-            # Asked once here, because connect() itself would go on for ever without a word.
-            await self._client.apps_connections_open(app_token=self._app_token)
+            # Asked here, because connect() itself would try for ever without a word.
+            opened = await self._client.apps_connections_open(app_token=self._app_token)
             self._handler = AsyncSocketModeHandler(
                 self._app, self._app_token, web_client=self._client, ping_interval=5
             )
-            await self._handler.connect_async()
+            self._handler.client.wss_uri = opened["url"]
+            async with asyncio.timeout(_CONNECT.total_seconds()):
+                await self._handler.connect_async()  # type: ignore[no-untyped-call]
         except SlackApiError as error:
             code = str(error.response.get("error"))
             self._note(f"{code}; {_REMEDIES[code]}" if code in _REMEDIES else code)
         except (OSError, TimeoutError, ValueError) as error:
             self._note(f"Slack cannot be reached: {error}")
-        except Exception as error:  # aiohttp's own tree; whatever it is, trying again is the answer
+        except Exception as error:  # noqa: BLE001 - aiohttp's own tree; trying again is the answer to all of it
             self._note(f"Slack cannot be reached: {type(error).__name__}: {error}")
         else:
             log.info("slack_connected", team=self._identity.team)
@@ -147,7 +155,7 @@ class SocketConnection:
         handler, self._handler = self._handler, None
         if handler is not None:
             with contextlib.suppress(Exception):
-                await handler.close_async()
+                await handler.close_async()  # type: ignore[no-untyped-call]
 
     async def _sleep(self, length: timedelta) -> None:
         with contextlib.suppress(TimeoutError):
