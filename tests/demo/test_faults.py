@@ -109,14 +109,9 @@ def listening(app: AsyncApp) -> list[dict[str, Any]]:
 async def test_the_app_comes_back_after_every_kind_of_disconnect(
     workspace: LocalWorkspace, app: AsyncApp, listening: list[dict[str, Any]], kind: Any
 ) -> None:
-    def opened() -> int:
-        return len(workspace.calls_of("apps.connections.open"))
-
     async with connected(workspace, app):
-        before = opened()
         await workspace.disconnect(kind)
-        await workspace.wait_for(lambda: opened() > before and workspace.connections)
-        await workspace.wait_for(lambda: workspace.connections == 1)
+        await workspace.wait_for(lambda: workspace.core.hub.opened == 2 and workspace.connections == 1)
         await workspace.say("general", "still there?")
 
     assert [event["text"] for event in listening] == ["still there?"]

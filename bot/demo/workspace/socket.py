@@ -66,12 +66,16 @@ class Doubling:
 
 @dataclass(slots=True, kw_only=True)
 class SocketHub:
-    """The app's connections. Envelopes go round them; events wait when there is none, interactions fail."""
+    """The app's connections; `opened` counts them all, `sent` keeps the last frames.
+
+    Envelopes go round the connections. Without any, events wait and interactions fail.
+    """
 
     ack_timeout: float = 3.0
     on_status: Callable[[], None] = lambda: None
     doubling: Doubling = field(default_factory=Doubling)
     refusing: bool = False
+    opened: int = 0
     sent: deque[Json] = field(default_factory=lambda: deque(maxlen=1000))
     _connections: list[web.WebSocketResponse] = field(default_factory=list)
     _leaving: set[web.WebSocketResponse] = field(default_factory=set)
@@ -189,6 +193,7 @@ class SocketHub:
             return connection
         await self._write(connection, self._hello())
         self._connections.append(connection)
+        self.opened += 1
         self.on_status()
         self._flush()
         try:
