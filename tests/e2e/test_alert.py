@@ -261,8 +261,8 @@ SLOW = (
     type: http
     url: {service}/queue
     every: 10m
-    extract: {{depth: depth}}
-    thresholds: {{depth: {{P3: 100, P1: 500}}}}
+    extract: {depth: depth}
+    thresholds: {depth: {P3: 100, P1: 500}}
 """
 )
 
