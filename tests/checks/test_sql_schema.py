@@ -19,7 +19,7 @@ from checks.sql_schema import Options
 from tests.checks.surroundings import found, require_service, surroundings
 
 TABLES = [
-    "CREATE TABLE audit_log (actor VARCHAR(50), action VARCHAR(50), resource_type VARCHAR(50), metadata TEXT)",
+    "CREATE TABLE audit_log (actor VARCHAR(50), action VARCHAR(50), resource_type VARCHAR(50), meta TEXT)",
     "CREATE TABLE quiz_responses (id INTEGER, created_at TIMESTAMP NULL)",
     "CREATE INDEX idx_quiz_responses_created_at ON quiz_responses (created_at)",
 ]
