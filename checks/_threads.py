@@ -1,10 +1,11 @@
-"""Blocking looks, one at a time: one that hangs in the kernel must not take every thread with it."""
+"""Blocking work in the bounded threads: looks that may hang, and work that ends when nobody waits for it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from threading import Event
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -33,3 +34,17 @@ class Looks:
 def _retrieve(future: asyncio.Future[Any]) -> None:
     if not future.cancelled():
         future.exception()  # nobody may be waiting any more, and an unseen error would be logged as a bug
+
+
+class AbandonedError(Exception):
+    """The work stopped because its task was cancelled; nobody sees this."""
+
+
+async def in_thread(threads: Executor, work: Callable[[Event], T]) -> T:
+    """What `work` returns. The event is set when the caller is cancelled: look at it often."""
+    abandoned = Event()
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, abandoned)
+    except asyncio.CancelledError:
+        abandoned.set()
+        raise
