@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.probing import Alerting
@@ -106,14 +107,14 @@ class Silence(Section):
 
     name: scalar.Name = Field(description="what it is called")
     match: ref.Condition = Field(description="a CEL condition over the alert")
-    schedule: scalar.Cron | None = Field(
+    schedule: moment.Cron | None = Field(
         default=None, description="when it begins, again and again, as five fields of cron"
     )
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day at which it begins")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day at which it begins")
     from_: ref.Instant | None = Field(default=None, alias="from", description="when it begins, once")
     until: ref.Instant | None = Field(default=None, description="when it ends, once")
     for_: Duration | None = Field(default=None, alias="for", description="how long it lasts", gt=timedelta(0))
-    timezone: scalar.Zone | None = Field(
+    timezone: moment.Zone | None = Field(
         default=None, description="the zone of its times; the file's unless set"
     )
     reason: str | None = Field(default=None, description="why, for those who wonder")

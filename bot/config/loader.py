@@ -10,12 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from bot.config.consistency import check_entries, inconsistencies
-from bot.config.document import LARGEST, Document, read_document
-from bot.config.explain import mistakes_of, shown
+from bot.config.document import Document, read_document
+from bot.config.explain import mistakes_of
 from bot.config.mistake import ConfigInvalid, Mistake
+from bot.config.moments import parse_zone
+from bot.config.nodes import LARGEST
 from bot.config.references import Names
-from bot.config.scalars import parse_zone
 from bot.config.settings import Settings
+from bot.config.wording import shown_as
 
 # What the file leaves out under `slack:`, and where it is looked for.
 _SLACK_VARIABLES = {
@@ -55,7 +57,7 @@ def parse(content: bytes, file: str, environ: Mapping[str, str], *, tokens_neede
     if document.data is None and document.mistakes:
         raise ConfigInvalid(document.mistakes)
     if document.data is not None and not isinstance(document.data, dict):
-        found = shown(document.data)
+        found = shown_as(document.data)
         raise ConfigInvalid(
             [document.mistake((), f"{found} stands where keys belong", "begin with name: My system")]
         )

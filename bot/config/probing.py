@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import BeforeValidator, Field, PlainSerializer, SerializeAsAny, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.section import Section
@@ -102,7 +103,7 @@ def _options(value: Any, info: ValidationInfo) -> CheckOptions:
         return value
     kind = info.data.get("type")
     if kind is None:  # its own mistake is told; what is left cannot be judged
-        return CheckOptions.model_construct()
+        raise PydanticCustomError("unjudged", "the kind is not known")
     return options_of(kind).model_validate(value)
 
 
@@ -141,15 +142,15 @@ class CheckSettings(Alerting):
     every: Duration | None = Field(
         default=None, description="how often it runs; one of `every`, `cron` and `at`", gt=timedelta(0)
     )
-    cron: scalar.Cron | None = Field(default=None, description="when it runs, as five fields of cron")
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day at which it runs")
+    cron: moment.Cron | None = Field(default=None, description="when it runs, as five fields of cron")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day at which it runs")
     timeout: Duration = Field(
         default=timedelta(seconds=30), description="after this long it has failed", gt=timedelta(0)
     )
-    between: scalar.Window | None = Field(
+    between: moment.Window | None = Field(
         default=None, description="the part of the day in which it counts; outside it is pending"
     )
-    due: scalar.TimeOfDay | None = Field(
+    due: moment.TimeOfDay | None = Field(
         default=None, description="from when on it counts; before that it is pending"
     )
     failures: int = Field(default=1, description="how many bad results in a row make an alert", ge=1, le=1000)
@@ -191,6 +192,7 @@ class CheckSettings(Alerting):
     @model_validator(mode="before")
     @classmethod
     def _set_options_apart(cls, value: Any) -> Any:
+        value = {} if value is None else value
         if not isinstance(value, dict) or isinstance(value.get("options"), CheckOptions):
             return value
         common = set(common_keys())
@@ -230,13 +232,13 @@ class Throughput(Section):
 class JobSettings(Alerting):
     """Somebody's scheduled work outside Tocsin, heard of through pings, runs or run logs."""
 
-    schedule: scalar.Cron | None = Field(
+    schedule: moment.Cron | None = Field(
         default=None, description="when it should start, as five fields of cron"
     )
     every: Duration | None = Field(
         default=None, description="how often it should be heard of, when it has no schedule", gt=timedelta(0)
     )
-    timezone: scalar.Zone | None = Field(
+    timezone: moment.Zone | None = Field(
         default=None, description="the zone of its schedule; the file's unless set"
     )
     grace: Duration = Field(

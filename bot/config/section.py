@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, SecretStr, model_validator
 
 from bot.config.variables import MASK
 
@@ -22,6 +22,11 @@ class Section(BaseModel):
         validate_by_alias=True,
         serialize_by_alias=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_when_nothing_stands_there(cls, value: Any) -> Any:
+        return {} if value is None else value
 
 
 def _secret(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.acting import Destination, EscalationPolicy, Remedy, Route, RuleSettings, Silence
@@ -58,10 +59,12 @@ def _token(prefix: str, other: str, what: str) -> BeforeValidator:
             raise ref.refuse(f"the {what} token is missing", f"it begins with {prefix}", discreet=True)
         if isinstance(text, str) and text.startswith(other):
             raise ref.refuse(
-                f"this is the other token: a {what} token begins with {prefix}", "swap the two", discreet=True
+                f"this is the other token: the {what} token begins with {prefix}",
+                "swap the two",
+                discreet=True,
             )
         if not isinstance(text, str) or not text.startswith(prefix):
-            raise ref.refuse(f"this is not a {what} token", f"it begins with {prefix}", discreet=True)
+            raise ref.refuse(f"this is not the {what} token", f"it begins with {prefix}", discreet=True)
         return value
 
     return BeforeValidator(check)
@@ -134,8 +137,8 @@ class Settings(Section):
     """The whole file."""
 
     name: scalar.Name = Field(default="Tocsin", description="what is watched, as its messages call it")
-    timezone: scalar.Zone = Field(
-        default=scalar.parse_zone("UTC"), description="the zone of every time of day"
+    timezone: moment.Zone = Field(
+        default=moment.parse_zone("UTC"), description="the zone of every time of day"
     )
     database: str = Field(
         default="sqlite:///tocsin.db",

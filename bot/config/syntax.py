@@ -42,6 +42,8 @@ def _explain(problem: str, context: str, opened: int, line: str) -> tuple[str, s
         if "escape" in problem:
             return "a backslash in double quotes begins an escape", "write 'single quotes' around the text"
         return f"the quote opened on line {opened} is not closed", "add the closing quote"
+    if "parsing a flow" in context and "${" in line:
+        return "a variable between { } or [ ] must be quoted", 'write "${NAME}"'
     if "parsing a flow sequence" in context:
         return (
             f"the list opened with [ on line {opened} is not closed",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.section import Secret, Section
@@ -18,7 +19,7 @@ class StatusField(Section):
     """A line of the status command."""
 
     label: scalar.Name = Field(description="what it is called")
-    field: scalar.Field_ = Field(description="the check or job and its field: `backend.response_time_ms`")
+    field: scalar.FieldText = Field(description="the check or job and its field: `backend.response_time_ms`")
     format: scalar.NumberFormat | None = Field(
         default=None, description='how the number is shown: `"{:.1f}%"`'
     )
@@ -52,7 +53,7 @@ class Chart(Section):
     """A field over time."""
 
     title: scalar.Name = Field(description="its title")
-    field: scalar.Field_ = Field(description="the check or job and its field")
+    field: scalar.FieldText = Field(description="the check or job and its field")
     stat: scalar.StatText = Field(
         default=scalar.Stat("avg"), description="how values of one day or hour are brought together"
     )
@@ -64,7 +65,7 @@ class Chart(Section):
 class Digest(Section):
     """A summary once a day."""
 
-    at: scalar.TimeOfDay = Field(default=scalar.parse_time("08:00"), description="when it is posted")
+    at: moment.TimeOfDay = Field(default=moment.parse_time("08:00"), description="when it is posted")
     period: Literal["yesterday", "today"] = Field(default="yesterday", description="the day it is about")
     sections: tuple[DigestSection, ...] = Field(default=(), description="figures under titles")
     charts: tuple[Chart, ...] = Field(default=(), description="charts below them")
@@ -88,8 +89,8 @@ class Heartbeat(Section):
 class Checkin(Section):
     """A card at a time of day with the state of some checks; one of `at` and `schedule`."""
 
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day")
-    schedule: scalar.Cron | None = Field(default=None, description="when, as five fields of cron")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day")
+    schedule: moment.Cron | None = Field(default=None, description="when, as five fields of cron")
     title: scalar.Name = Field(default="Check-in", description="its title")
     checks: ref.Checks = Field(default=(), description="the checks on it; all of them when left out")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
@@ -100,7 +101,7 @@ class Objective(Section):
     """A line of the SLA report."""
 
     name: scalar.Name = Field(description="what it is called")
-    field: scalar.Field_ = Field(description="the check or job and its field")
+    field: scalar.FieldText = Field(description="the check or job and its field")
     stat: scalar.StatText = Field(
         default=scalar.Stat("avg"), description="avg, p95, or the `share of 'a value'`"
     )
@@ -110,7 +111,7 @@ class Objective(Section):
 class SlaReport(Section):
     """Objectives against what was reached, once a month."""
 
-    schedule: scalar.Cron = Field(default="0 9 1 * *", description="when, as five fields of cron")
+    schedule: moment.Cron = Field(default="0 9 1 * *", description="when, as five fields of cron")
     objectives: tuple[Objective, ...] = Field(default=(), description="its lines")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
@@ -125,7 +126,7 @@ class HealthReport(Section):
 class PatternReport(Section):
     """When and about what alerts came."""
 
-    schedule: scalar.Cron = Field(default="0 9 * * 1", description="when, as five fields of cron")
+    schedule: moment.Cron = Field(default="0 9 * * 1", description="when, as five fields of cron")
     over: Duration = Field(default=timedelta(days=7), description="the time it is about", gt=timedelta(0))
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
@@ -141,8 +142,8 @@ class Reports(Section):
 class Checklist(Section):
     """Tasks posted to Slack and ticked off there; one of `at` and `schedule`."""
 
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day")
-    schedule: scalar.Cron | None = Field(default=None, description="when, as five fields of cron")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day")
+    schedule: moment.Cron | None = Field(default=None, description="when, as five fields of cron")
     items: ref.Texts = Field(description="the tasks", min_length=1, max_length=50)
     title: scalar.Name | None = Field(default=None, description="its title; its name unless set")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
@@ -194,7 +195,7 @@ class Panel(Section):
     kind: Literal["card", "line", "bar", "area", "pie", "table", "histogram", "states", "alerts"] = Field(
         default="card", description="how it is shown"
     )
-    field: scalar.Field_ | None = Field(default=None, description="the check or job and its field")
+    field: scalar.FieldText | None = Field(default=None, description="the check or job and its field")
     stat: scalar.StatText | None = Field(default=None, description="how values are brought together")
     over: Duration | None = Field(default=None, description="the time it shows", gt=timedelta(0))
     by: scalar.Name | None = Field(default=None, description="a field or tag that splits it")
