@@ -24,6 +24,5 @@ def options_of(kind: str) -> type[CheckOptions]:
     """The settings model of a kind. Raises KeyError for a name that is none."""
     if kind not in kinds():
         raise KeyError(kind)
-    options = importlib.import_module(f"checks.{kind}").Options
-    assert issubclass(options, CheckOptions)
+    options: type[CheckOptions] = importlib.import_module(f"checks.{kind}").Options
     return options

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
@@ -50,7 +50,7 @@ Duration = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckContext:
-    """The means a check may use: one shared HTTP client, bounded threads for blocking work, the team's zone."""
+    """The means a check may use: one shared HTTP client, threads for blocking work, the zone."""
 
     http: httpx.AsyncClient
     threads: Executor
@@ -65,6 +65,13 @@ class Check(Protocol):
     """
 
     async def run(self) -> CheckResult: ...
+
+
+@runtime_checkable
+class TimesOut(Protocol):
+    """A check that can say what a run found that was cancelled after `seconds` (`checks._deadline`)."""
+
+    def timed_out(self, seconds: float) -> CheckResult: ...
 
 
 class CheckOptions(BaseModel):

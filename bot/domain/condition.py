@@ -12,8 +12,9 @@ from typing import Any
 import cel
 
 _FUNCTIONS = frozenset(
-    "size contains startsWith endsWith matches int uint double string bytes timestamp duration "
-    "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds".split()
+    {"size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bytes"}
+    | {"timestamp", "duration", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek"}
+    | {"getDayOfYear", "getHours", "getMinutes", "getSeconds"}
 )
 _DEEPEST = 200  # brackets; the parser recurses, and a hostile expression must not exhaust its stack
 
