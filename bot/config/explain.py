@@ -153,14 +153,14 @@ def _words(details: ErrorDetails, value: Any) -> tuple[str, str | None]:
         message, _, hint = str(context.get("error", details["msg"])).partition("; ")
         return message or "this does not fit", hint or None
     if kind in _EXPECTED:
-        return f"{shown(value)} stands where {_EXPECTED[kind]} belongs", None
+        return f"{shown_as(value)} stands where {_EXPECTED[kind]} belongs", None
     if kind in _BOUNDS:
         return _bounded(kind, value, context)
     if kind in {"literal_error", "enum"}:
         allowed = str(context.get("expected", "")).replace("'", "")
         words = [word for part in allowed.split(", ") for word in part.split(" or ")]
-        return f"{shown(value)} is none of the words there are", near_or_choices(str(value)[:80], words)
-    return f"{shown(value)} does not fit: {details['msg'].removeprefix('Value error, ')}", None
+        return f"{shown_as(value)} is none of the words there are", near_or_choices(str(value)[:80], words)
+    return f"{shown_as(value)} does not fit: {details['msg'].removeprefix('Value error, ')}", None
 
 
 def _bounded(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str | None]:
