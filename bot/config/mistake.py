@@ -32,7 +32,7 @@ class Mistake:
         return where + self.message + (f"; {self.suggestion}" if self.suggestion else "")
 
 
-class ConfigInvalid(Exception):  # noqa: N818
+class ConfigInvalid(Exception):
     """tocsin.yml cannot be used. Holds every mistake found, in the order of the file."""
 
     def __init__(self, mistakes: Iterable[Mistake]) -> None:

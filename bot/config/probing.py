@@ -7,7 +7,15 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, PlainSerializer, SerializeAsAny, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from bot.config import moments as moment
@@ -19,7 +27,7 @@ from bot.domain.severity import Severity, parse_severity
 from checks.kinds import kinds, options_of
 from checks.options import CheckOptions, Duration
 
-StateWord = Literal["critical", "warning", "unknown", "pending"]
+_STATES = ("critical", "warning", "unknown", "pending")
 _DIRECTIONS: tuple[Literal["above", "below"], ...] = ("above", "below")
 
 
@@ -105,6 +113,15 @@ def _options(value: Any, info: ValidationInfo) -> CheckOptions:
     if kind is None:  # its own mistake is told; what is left cannot be judged
         raise PydanticCustomError("unjudged", "the kind is not known")
     return options_of(kind).model_validate(value)
+
+
+def _state(word: str) -> str:
+    if word not in _STATES:
+        raise ref.refuse(f'"{word[:40]}" is not a state a condition can give', near_or_choices(word, _STATES))
+    return word
+
+
+StateWord = Annotated[str, AfterValidator(_state)]
 
 
 def common_keys() -> tuple[str, ...]:
