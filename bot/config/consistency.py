@@ -153,7 +153,7 @@ def _same_names(document: Document) -> Iterator[Mistake]:
                 line = document.place((key, first[name], "name")).line
                 yield document.mistake(
                     (key, index, "name"),
-                    f'"{name[:80]}" is already the name on line {line}',
+                    f"this name is already taken on line {line}",
                     "choose another",
                 )
     taken: dict[str, Path] = {}
@@ -162,7 +162,7 @@ def _same_names(document: Document) -> Iterator[Mistake]:
         if path != ("jobs", "defaults") and taken.setdefault(name, path) != path:
             line = document.place(taken[name], key=True).line
             yield document.mistake(
-                path, f'"{name[:80]}" is already the name on line {line}', "choose another", key=True
+                path, f"this name is already taken on line {line}", "choose another", key=True
             )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -18,7 +17,6 @@ from bot.config.suggest import near_or_choices
 from bot.config.variables import mask_secrets
 from bot.config.wording import shown_as
 from checks.kinds import kinds, options_of
-from checks.options import format_duration
 
 _KEYS, _LIST = "a mapping such as {name: value}", "a list such as [a, b]"
 _ADDRESS, _TIME = "an address such as https://example.com", 'a time of day such as "07:30"'
@@ -69,9 +67,9 @@ def mistakes_of(error: ValidationError, document: Document, model: type[BaseMode
     """One mistake for each of pydantic's, those that follow from a variable that is not set left out."""
     for details in error.errors(include_url=False):
         path, missing = locate(details["loc"], document.data)
-        if _follows_from_another(details, path, document.data) or any(
-            path[:length] in document.unresolved for length in range(len(path) + 1)
-        ):
+        named = (*path, missing) if missing else path
+        unset = any(named[:length] in document.unresolved for length in range(len(named) + 1))
+        if unset or _follows_from_another(details, path, document.data):
             continue
         yield _mistake(details, document, path, missing, model)
 
@@ -165,10 +163,8 @@ def _words(details: ErrorDetails, value: Any) -> tuple[str, str | None]:
 
 def _bounded(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str | None]:
     pattern, name = _BOUNDS[kind]
-    bound = context.get(name)
-    bound = format_duration(bound) if isinstance(bound, timedelta) else bound
     message, _, hint = pattern.partition("; ")
-    return message.format(shown=shown_as(value)), hint.format(bound=bound)
+    return message.format(shown=shown_as(value)), hint.format(bound=context.get(name))
 
 
 def keys_at(model: type[BaseModel], loc: Sequence[str | int], data: Any) -> list[str]:
@@ -190,7 +186,7 @@ def keys_at(model: type[BaseModel], loc: Sequence[str | int], data: Any) -> list
 
 
 def _below(annotation: Any, step: str | int, data: Any) -> Any:
-    for candidate in _arms(annotation):
+    for candidate in arms_of(annotation):
         origin, arguments = get_origin(candidate), get_args(candidate)
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             if candidate is CheckSettings and step == "options":
@@ -213,16 +209,16 @@ def _child(data: Any, step: str | int) -> Any:
     return data[step] if isinstance(step, int) and 0 <= step < len(data) else data
 
 
-def _arms(annotation: Any) -> Iterator[Any]:
+def arms_of(annotation: Any) -> Iterator[Any]:
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _arms(get_args(annotation)[0])
+        yield from arms_of(get_args(annotation)[0])
     elif origin in {Union, types.UnionType}:
         for argument in get_args(annotation):
-            yield from _arms(argument)
+            yield from arms_of(argument)
     else:
         yield annotation
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    return [arm for arm in _arms(annotation) if isinstance(arm, type) and issubclass(arm, BaseModel)]
+    return [arm for arm in arms_of(annotation) if isinstance(arm, type) and issubclass(arm, BaseModel)]

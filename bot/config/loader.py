@@ -26,7 +26,7 @@ _SLACK_VARIABLES = {
     "channel": "SLACK_CHANNEL",
     "api_url": "SLACK_API_URL",
 }
-_PLACEHOLDERS = {"bot_token": "xoxb-", "app_token": "xapp-"}
+_TOKENS = {"bot_token": "xoxb-", "app_token": "xapp-"}
 _HOST = {"type": "system", "thresholds": {"cpu_percent": 90, "memory_percent": 90, "disk_percent": 90}}
 
 
@@ -89,9 +89,15 @@ def _completed(document: Document, environ: Mapping[str, str]) -> dict[str, Any]
         for key, variable in _SLACK_VARIABLES.items():
             if key not in slack and environ.get(variable):
                 slack[key] = environ[variable]
-                if key in _PLACEHOLDERS:
+                if key in _TOKENS:
                     document.secrets.add(environ[variable])
                     document.secret_paths["slack", key] = variable
+            elif key not in slack and key in _TOKENS:
+                hint = f"set {variable}, which begins with {_TOKENS[key]}"
+                document.mistakes.append(
+                    document.mistake(("slack", key), f'the key "{key}" is missing', hint)
+                )
+                document.unresolved.add(("slack", key))
     if not any(key in data for key in ("checks", "jobs", "run_logs")):
         data["checks"] = {"host": _HOST}
     return data

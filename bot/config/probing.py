@@ -153,17 +153,15 @@ class Alerting(Section):
 
 
 class CheckSettings(Alerting):
-    """One thing that is watched. The keys of its kind stand beside these and are kept in `options`."""
+    """One thing that is watched. The keys of its kind stand beside these."""
 
     type: Annotated[str, BeforeValidator(_kind)] = Field(description="the kind of check")
-    every: Duration | None = Field(
-        default=None, description="how often it runs; one of `every`, `cron` and `at`", gt=timedelta(0)
+    every: scalar.Span | None = Field(
+        default=None, description="how often it runs; one of `every`, `cron` and `at`"
     )
     cron: moment.Cron | None = Field(default=None, description="when it runs, as five fields of cron")
     at: moment.TimesOfDay | None = Field(default=None, description="the times of day at which it runs")
-    timeout: Duration = Field(
-        default=timedelta(seconds=30), description="after this long it has failed", gt=timedelta(0)
-    )
+    timeout: scalar.Span = Field(default=timedelta(seconds=30), description="after this long it has failed")
     between: moment.Window | None = Field(
         default=None, description="the part of the day in which it counts; outside it is pending"
     )
@@ -252,8 +250,8 @@ class JobSettings(Alerting):
     schedule: moment.Cron | None = Field(
         default=None, description="when it should start, as five fields of cron"
     )
-    every: Duration | None = Field(
-        default=None, description="how often it should be heard of, when it has no schedule", gt=timedelta(0)
+    every: scalar.Span | None = Field(
+        default=None, description="how often it should be heard of, when it has no schedule"
     )
     timezone: moment.Zone | None = Field(
         default=None, description="the zone of its schedule; the file's unless set"
@@ -261,12 +259,8 @@ class JobSettings(Alerting):
     grace: Duration = Field(
         default=timedelta(minutes=5), description="how late a start may be before it is told"
     )
-    timeout: Duration | None = Field(
-        default=None, description="a run longer than this has hung", gt=timedelta(0)
-    )
-    budget: Duration | None = Field(
-        default=None, description="how long a run may take, for `sla`", gt=timedelta(0)
-    )
+    timeout: scalar.Span | None = Field(default=None, description="a run longer than this has hung")
+    budget: scalar.Span | None = Field(default=None, description="how long a run may take, for `sla`")
     min_duration: Duration | None = Field(
         default=None, description="a success sooner than this is suspicious and warns"
     )
@@ -298,9 +292,7 @@ class RunLog(Section):
     query: str | None = Field(
         default=None, description="gives the rows after `:cursor`, with a column named cursor"
     )
-    every: Duration = Field(
-        default=timedelta(seconds=15), description="how often it is read", gt=timedelta(0)
-    )
+    every: scalar.Span = Field(default=timedelta(seconds=15), description="how often it is read")
     job: ref.Expression | None = Field(
         default=None, description="a CEL expression for the job's name; else the field job_name"
     )
@@ -313,12 +305,8 @@ class RunLog(Section):
 class Defaults(Alerting):
     """What checks, jobs and rules take when they do not say."""
 
-    every: Duration = Field(
-        default=timedelta(minutes=1), description="how often a check runs", gt=timedelta(0)
-    )
-    timeout: Duration = Field(
-        default=timedelta(seconds=30), description="when a check has failed", gt=timedelta(0)
-    )
+    every: scalar.Span = Field(default=timedelta(minutes=1), description="how often a check runs")
+    timeout: scalar.Span = Field(default=timedelta(seconds=30), description="when a check has failed")
     failures: int = Field(default=1, description="how many bad results in a row make an alert", ge=1, le=1000)
     recoveries: int = Field(default=1, description="how many good results in a row end it", ge=1, le=1000)
     dedupe: Duration = Field(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
 
 from bot.config.wording import shown_as, text_of
 from bot.domain.severity import Severity, parse_severity
-from checks.options import Duration as Duration
+from checks.options import Duration
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
 _OPERATORS = r"<=|>=|<|>|≤|≥"
@@ -92,6 +93,13 @@ class FieldRef:
 
     def __str__(self) -> str:
         return f"{self.source}.{self.field}"
+
+
+def more_than_nothing(value: timedelta) -> timedelta:
+    """A duration that is not zero."""
+    if not value:
+        raise ValueError("no time at all is too short; write one such as 30s or 5m")
+    return value
 
 
 def parse_share(value: Any) -> float:
@@ -245,6 +253,7 @@ SeverityWord = Annotated[
     BeforeValidator(parse_severity),
     PlainSerializer(lambda severity: severity.word, return_type=str),
 ]
+Span = Annotated[Duration, AfterValidator(more_than_nothing)]
 Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0)]
 LimitText = Annotated[Limit, BeforeValidator(parse_limit), _AS_TEXT]
 TargetText = Annotated[Target, BeforeValidator(parse_target), _AS_TEXT]

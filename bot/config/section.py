@@ -35,9 +35,14 @@ def _secret(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _empty_when_nothing(value: Any) -> Any:
+    return "" if value is None else value
+
+
 # An empty secret address means "not configured", as when a variable with an empty default fills it.
 Secret = Annotated[
     SecretStr,
     BeforeValidator(_secret),
     PlainSerializer(lambda secret: MASK if secret else "", return_type=str),
 ]
+Address = Annotated[Secret | None, BeforeValidator(_empty_when_nothing)]

@@ -12,8 +12,10 @@ from bot.config.mistake import Place
 def explain_syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[Place, str, str | None]:
     """The place of a syntax error, what is wrong there, and what to write."""
     mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
     problem, context = error.problem or "", error.context or ""
+    if "could not find expected ':'" in problem:
+        mark = error.context_mark or mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
     opened = error.context_mark.line + 1 if error.context_mark else line + 1
     lines = text.splitlines() or [""]
     while line > 0 and (line >= len(lines) or not lines[line].strip()):

@@ -12,7 +12,6 @@ from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.section import Secret, Section
-from checks.options import Duration
 
 
 class StatusField(Section):
@@ -23,9 +22,7 @@ class StatusField(Section):
     format: scalar.NumberFormat | None = Field(
         default=None, description='how the number is shown: `"{:.1f}%"`'
     )
-    change: Duration | None = Field(
-        default=None, description="also show the change since this long ago", gt=timedelta(0)
-    )
+    change: scalar.Span | None = Field(default=None, description="also show the change since this long ago")
 
 
 class Status(Section):
@@ -57,7 +54,7 @@ class Chart(Section):
     stat: scalar.StatText = Field(
         default=scalar.Stat("avg"), description="how values of one day or hour are brought together"
     )
-    over: Duration = Field(default=timedelta(days=7), description="the time it shows", gt=timedelta(0))
+    over: scalar.Span = Field(default=timedelta(days=7), description="the time it shows")
     kind: Literal["line", "bar", "area", "pie"] = Field(default="line", description="how it is drawn")
     by: scalar.Name | None = Field(default=None, description="a field or tag that splits it into series")
 
@@ -70,8 +67,8 @@ class Digest(Section):
     sections: tuple[DigestSection, ...] = Field(default=(), description="figures under titles")
     charts: tuple[Chart, ...] = Field(default=(), description="charts below them")
     uptime: bool = Field(default=False, description="also the uptime of each check and of all together")
-    patterns: Duration | None = Field(
-        default=None, description="also how alerts were distributed over this time", gt=timedelta(0)
+    patterns: scalar.Span | None = Field(
+        default=None, description="also how alerts were distributed over this time"
     )
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
@@ -79,7 +76,7 @@ class Digest(Section):
 class Heartbeat(Section):
     """A sign of life, in Slack and to the outside."""
 
-    every: Duration = Field(default=timedelta(minutes=30), description="how often", gt=timedelta(0))
+    every: scalar.Span = Field(default=timedelta(minutes=30), description="how often")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
     ping: Secret | None = Field(
         default=None, description="an address asked each time, whose silence wakes somebody"
@@ -119,7 +116,7 @@ class SlaReport(Section):
 class HealthReport(Section):
     """How everything stands, with the alerts of 24 hours and 7 days."""
 
-    every: Duration = Field(default=timedelta(hours=1), description="how often", gt=timedelta(0))
+    every: scalar.Span = Field(default=timedelta(hours=1), description="how often")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
 
@@ -127,7 +124,7 @@ class PatternReport(Section):
     """When and about what alerts came."""
 
     schedule: moment.Cron = Field(default="0 9 * * 1", description="when, as five fields of cron")
-    over: Duration = Field(default=timedelta(days=7), description="the time it is about", gt=timedelta(0))
+    over: scalar.Span = Field(default=timedelta(days=7), description="the time it is about")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
 
@@ -197,7 +194,7 @@ class Panel(Section):
     )
     field: scalar.FieldText | None = Field(default=None, description="the check or job and its field")
     stat: scalar.StatText | None = Field(default=None, description="how values are brought together")
-    over: Duration | None = Field(default=None, description="the time it shows", gt=timedelta(0))
+    over: scalar.Span | None = Field(default=None, description="the time it shows")
     by: scalar.Name | None = Field(default=None, description="a field or tag that splits it")
     target: scalar.TargetText | None = Field(default=None, description='what it should be: `">95"`')
     bands: tuple[float, ...] = Field(
@@ -212,8 +209,8 @@ class Panel(Section):
 class Dashboard(Section):
     """The web page."""
 
-    refresh: Duration = Field(
-        default=timedelta(seconds=30), description="how often it is brought up to date", gt=timedelta(0)
+    refresh: scalar.Span = Field(
+        default=timedelta(seconds=30), description="how often it is brought up to date"
     )
     panels: tuple[Panel, ...] = Field(default=(), description="its panels, above checks, jobs and alerts")
 
@@ -221,10 +218,8 @@ class Dashboard(Section):
 class Retention(Section):
     """How long things are kept."""
 
-    observations: Duration = Field(
-        default=timedelta(days=45), description="what checks found", gt=timedelta(0)
-    )
-    runs: Duration = Field(default=timedelta(days=90), description="runs of jobs", gt=timedelta(0))
-    alerts: Duration = Field(
-        default=timedelta(days=400), description="alerts that ended, with their history", gt=timedelta(0)
+    observations: scalar.Span = Field(default=timedelta(days=45), description="what checks found")
+    runs: scalar.Span = Field(default=timedelta(days=90), description="runs of jobs")
+    alerts: scalar.Span = Field(
+        default=timedelta(days=400), description="alerts that ended, with their history"
     )
