@@ -12,7 +12,7 @@ from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.probing import Alerting
-from bot.config.section import Address, Secret, Section
+from bot.config.section import Address, OptionalSecret, Secret, Section
 from checks.options import Duration
 
 
@@ -48,7 +48,7 @@ class Destination(Section):
     sentry: Address = Field(default=None, description="a Sentry DSN")
     webhook: Address = Field(default=None, description="an address that is sent each alert as JSON")
     headers: Mapping[str, Secret] = Field(default={}, description="headers of the webhook's requests")
-    secret: Secret | None = Field(default=None, description="signs the webhook's requests")
+    secret: OptionalSecret = Field(default=None, description="signs the webhook's requests")
     fallback: bool = Field(default=False, description="told when Slack cannot be reached")
 
     @property

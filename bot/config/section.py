@@ -39,6 +39,10 @@ def _empty_when_nothing(value: Any) -> Any:
     return "" if value is None else value
 
 
+def _nothing_when_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
 # An empty secret address means "not configured", as when a variable with an empty default fills it.
 Secret = Annotated[
     SecretStr,
@@ -46,3 +50,5 @@ Secret = Annotated[
     PlainSerializer(lambda secret: MASK if secret else "", return_type=str),
 ]
 Address = Annotated[Secret | None, BeforeValidator(_empty_when_nothing)]
+# An empty token must not become one that lets everybody in.
+OptionalSecret = Annotated[Secret | None, BeforeValidator(_nothing_when_empty)]

@@ -14,7 +14,7 @@ from bot.config.acting import Destination, EscalationPolicy, Remedy, Route, Rule
 from bot.config.document import Document
 from bot.config.inheritance import filled_in
 from bot.config.probing import CheckSettings, Defaults, JobSettings, RunLog
-from bot.config.section import Secret, Section
+from bot.config.section import OptionalSecret, Secret, Section
 from bot.config.telling import (
     Checkin,
     Checklist,
@@ -120,8 +120,8 @@ class Http(Section):
         default=scalar.BindAddress("127.0.0.1", 8787), description="where it listens, `host:port`"
     )
     url: str | None = Field(default=None, description="the address people reach it at, for links")
-    token: Secret | None = Field(default=None, description="the bearer token of the API")
-    ping_key: Secret | None = Field(default=None, description="the key of ping addresses by name")
+    token: OptionalSecret = Field(default=None, description="the bearer token of the API")
+    ping_key: OptionalSecret = Field(default=None, description="the key of ping addresses by name")
     dashboard: Annotated[Literal["open", "token"], BeforeValidator(_open_or_token)] = Field(
         default="token",
         description="`open` shows the dashboard to everyone who reaches it; `token` asks for the token",

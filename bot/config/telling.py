@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field
 from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
-from bot.config.section import Secret, Section
+from bot.config.section import OptionalSecret, Secret, Section
 
 
 class StatusField(Section):
@@ -78,7 +78,7 @@ class Heartbeat(Section):
 
     every: scalar.Span = Field(default=timedelta(minutes=30), description="how often")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
-    ping: Secret | None = Field(
+    ping: OptionalSecret = Field(
         default=None, description="an address asked each time, whose silence wakes somebody"
     )
 
@@ -172,7 +172,7 @@ class InfluxDB(Section):
     url: Secret = Field(description="its address")
     database: scalar.Name = Field(default="tocsin", description="the database or bucket")
     organization: scalar.Name | None = Field(default=None, description="the organization, for version 2")
-    token: Secret | None = Field(default=None, description="the token")
+    token: OptionalSecret = Field(default=None, description="the token")
 
 
 class Metrics(Section):
