@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -24,6 +24,7 @@ from bot.domain.decision import Memory, evaluate, fingerprints, resources
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, observation_of
+from checks.result import State
 from storage import alerts, runs, sources
 from storage.alerts import StaleAlert
 from storage.database import Database, DatabaseError
@@ -195,18 +196,23 @@ class Monitoring:
             known = await runs.add(self._database, connection, item.run, observation.at) is None
             if known:
                 return False
-        else:
-            await sources.add_result(connection, observation)
         before = await sources.get(connection, observation.source, observation.resource)
         if before is not None and before.at > observation.at:
+            await self._keep(connection, item, observation.state)
             return True  # late news: kept, but the last word stands
         groups = self._rulebook.groups_for(observation.source)
         memory = await self._recall(connection, observation, groups, before)
         decision = evaluate(groups, observation, memory)
-        await sources.put(self._database, connection, observation, decision.streaks, before)
+        await self._keep(connection, item, decision.state)
+        stood = replace(observation, state=decision.state)
+        await sources.put(self._database, connection, stood, decision.streaks, before)
         for change in decision.changes:
             await self._announcer.store(connection, change, observation.at)
         return True
+
+    async def _keep(self, connection: AsyncConnection, item: _Item, state: State) -> None:
+        if item.run is None:
+            await sources.add_result(connection, replace(item.observation, state=state))
 
     async def _recall(
         self,

@@ -376,7 +376,13 @@ class Notifier:
         if entry.alert_id is None:
             message = Message(text=entry.payload["text"], blocks=tuple(entry.payload["blocks"]), body=())
             message = self._rerouted(message, entry.payload.get("channel"), entry)
-            return Delivery(message=message, key=entry.key, alert_id=None, channel=entry.lane.channel)
+            return Delivery(
+                message=message,
+                key=entry.key,
+                alert_id=None,
+                thread_ts=entry.payload.get("thread_ts"),
+                channel=entry.lane.channel,
+            )
         async with self._database.snapshot() as connection:
             alert = await alerts.get(connection, entry.alert_id)
             root = await outbox.sent(connection, outbox.view_key(entry.alert_id, entry.lane.destination))

@@ -99,7 +99,8 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Start nothing more; give what runs a moment, then end it."""
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=5)
             for task in late:

@@ -60,6 +60,9 @@ class SlackDestination:
         self._client = client
         self._channel_ids: dict[str, str] = {}
 
+    async def ping(self) -> None:
+        await self._call("auth.test", {})
+
     async def post(
         self,
         channel: str,

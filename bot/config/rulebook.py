@@ -138,10 +138,9 @@ def _literal(text: str) -> str:
 
 def _standing(check: CheckSettings) -> Standing:
     critical = check.severity or Severity.CRITICAL
+    by_state = {State(word): condition for word, condition in check.states.items()}
     conditions = tuple(
-        (state, compile_condition(check.states[state.value]))
-        for state in _WORST_FIRST
-        if state.value in check.states
+        (state, compile_condition(by_state[state])) for state in _WORST_FIRST if state in by_state
     )
     return Standing(
         conditions=conditions,

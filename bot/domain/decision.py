@@ -12,10 +12,10 @@ from bot.domain.alert import Alert, Change, Event, EventKind, Firing, fingerprin
 from bot.domain.condition import Outcome
 from bot.domain.observation import Observation, variables
 from bot.domain.recommendation import recommend
-from bot.domain.rule import Judgement, Rule, RuleGroup, Streak, judge
+from bot.domain.rule import CannotRun, Judgement, Rule, RuleGroup, Streak, judge
 from bot.domain.severity import Severity
 from bot.domain.template import render
-from checks.result import Value
+from checks.result import State, Value
 
 _MOST_FIELDS = 60
 
@@ -42,8 +42,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What an observation changes."""
+    """What an observation changes. `state` is how its source stands with what the rules found."""
 
+    state: State
     streaks: Mapping[str, Streak]
     changes: tuple[Change, ...]
 
@@ -70,9 +71,23 @@ def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Me
     judgements = judge(groups, observation, names, memory.streaks)
     changes = (_change(judgement, observation, names, memory) for judgement in judgements)
     return Decision(
+        state=_standing(observation.state, judgements),
         streaks={judgement.rule.name: judgement.streak for judgement in judgements},
         changes=tuple(change for change in changes if change is not None),
     )
+
+
+_WORSE = (State.OK, State.PENDING, State.UNKNOWN, State.WARNING, State.CRITICAL)
+
+
+def _standing(own: State, judgements: tuple[Judgement, ...]) -> State:
+    """A source is as bad as the worst of what it reports and what its rules say of that."""
+    found = [own]
+    for judgement in judgements:
+        if judgement.verdict.outcome is Outcome.TRUE and not isinstance(judgement.rule.question, CannotRun):
+            severity = judgement.rule.severity or judgement.verdict.severity
+            found.append(State.CRITICAL if severity is Severity.CRITICAL else State.WARNING)
+    return max(found, key=_WORSE.index)
 
 
 def _change(

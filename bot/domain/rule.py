@@ -32,6 +32,10 @@ class Question(Protocol):
     def ask(self, observation: Observation, names: Mapping[str, Any]) -> Verdict: ...
 
 
+# What a run's summary tells in its own words.
+_SAID_ALREADY = frozenset({"job", "job_name", "status", "exit_code", "error_code"})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expression:
     """True when a CEL condition is."""
@@ -42,13 +46,18 @@ class Expression:
         outcome, code = self._any_error_code(names)
         if outcome is not Outcome.TRUE:
             return Verdict(outcome=outcome)
+        return Verdict(outcome=outcome, reason=self._reason(observation, {**names, "error_code": code}))
+
+    def _reason(self, observation: Observation, names: Mapping[str, Any]) -> str:
+        """A run says how it ended; a check's condition needs its values beside it."""
         shown = ", ".join(
-            f"{name} = {format_value(value, '')}"
-            for name in sorted(self.condition.variables)
-            if (value := code if name == "error_code" else names.get(name)) is not None
-            and not isinstance(value, Mapping)
+            f"{name} = {format_value(names[name], '')}"
+            for name in sorted(self.condition.variables - _SAID_ALREADY)
+            if names.get(name) is not None and not isinstance(names[name], Mapping)
         )
-        return Verdict(outcome=outcome, reason=f"{self.condition.source} ({shown})")
+        if observation.source.kind is SourceKind.JOB:
+            return f"{observation.summary} ({shown})" if shown else observation.summary
+        return f"{self.condition.source}: {shown}" if shown else self.condition.source
 
     def _any_error_code(self, names: Mapping[str, Any]) -> tuple[Outcome, Any]:
         """A run may carry several error codes: the condition holds when it holds for one of them."""

@@ -36,7 +36,7 @@ REQUIRED = "Please complete this required field."
 Choice = str | int | list[str] | None
 
 
-class NotOffered(LookupError):  # noqa: N818 - said of the user, nothing broke
+class NotOffered(LookupError):
     """The user cannot do this: no such message, view, element or option is in front of them."""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 
-class Refusal(Exception):  # noqa: N818 - Slack refuses, nothing broke
+class Refusal(Exception):
     """Slack would answer `{"ok": false, "error": code, ...}`, with this HTTP status and Retry-After."""
 
     def __init__(
@@ -21,11 +21,11 @@ class Refusal(Exception):  # noqa: N818 - Slack refuses, nothing broke
         return {"ok": False, "error": self.code, **self.details}
 
 
-class ConnectionDropped(Exception):  # noqa: N818 - an order to the server, not a failure of it
+class ConnectionDropped(Exception):
     """The connection must be cut without an answer."""
 
 
-class NotDelivered(Exception):  # noqa: N818 - what a Slack user would see
+class NotDelivered(Exception):
     """The app did not take an interaction: `dispatch_failed` unconnected, else `operation_timeout`."""
 
     def __init__(self, code: str) -> None:

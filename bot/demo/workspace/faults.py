@@ -111,7 +111,7 @@ class Faults:
                 pass
 
 
-class HttpFailure(Exception):  # noqa: N818 - ordered, not a mistake
+class HttpFailure(Exception):
     """Answer with this HTTP status and a page that is not JSON."""
 
     def __init__(self, status: int) -> None:

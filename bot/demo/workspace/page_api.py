@@ -29,6 +29,11 @@ CONTENT_TYPES = {
     ".woff2": "font/woff2",
     ".txt": "text/plain",
 }
+# Nothing a message contains may run or lead the page elsewhere; pictures may come from anywhere.
+POLICY = (
+    "default-src 'self'; img-src 'self' https: http: data:; style-src 'self' 'unsafe-inline'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 # How long an idle stream stays silent before a comment shows that it lives.
 KEEP_ALIVE = 15.0
 DEFAULT_CHANNEL = "C0ALERTS"
@@ -69,7 +74,7 @@ class PageApi:
         self.core = core
         self.people = people
         self.controls: dict[str, Control] = {}
-        self._streams: set[asyncio.Queue[str | None]] = set()
+        self._streams: dict[asyncio.Queue[str | None], str] = {}
         self._ids = 0
         core.state.observers.append(self._publish)
 
@@ -112,7 +117,11 @@ class PageApi:
         if not path.is_relative_to(PAGE.resolve()) or content_type is None or not path.is_file():
             raise Refusal("not_found", status=404)
         charset = None if content_type.startswith(("image/", "font/")) else "utf-8"
-        headers = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+        headers = {
+            "Cache-Control": "no-cache",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": POLICY,
+        }
         return web.Response(
             body=path.read_bytes(), content_type=content_type, charset=charset, headers=headers
         )
@@ -203,18 +212,18 @@ class PageApi:
         )
         stream: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1000)
         await response.prepare(request)
-        self._streams.add(stream)
+        self._streams[stream] = user
         try:
             await response.write(b"retry: 1000\n\n")
-            async for line in self._lines(stream, user):
+            async for line in self._lines(stream):
                 await response.write(line)
         except ConnectionError:
             pass
         finally:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
         return response
 
-    async def _lines(self, stream: asyncio.Queue[str | None], user: str) -> AsyncIterator[bytes]:
+    async def _lines(self, stream: asyncio.Queue[str | None]) -> AsyncIterator[bytes]:
         while True:
             try:
                 line = await asyncio.wait_for(stream.get(), KEEP_ALIVE)
@@ -223,22 +232,27 @@ class PageApi:
                 continue
             if line is None:
                 return
-            only_for, _, text = line.partition(" ")
-            if only_for in ("*", user):
-                yield text.encode()
+            yield line.encode()
 
     def _publish(self, change: Change) -> None:
         self._ids += 1
-        body = json.dumps(self._event(change))
-        line = f"{change.user or '*'} id: {self._ids}\ndata: {body}\n\n"
-        for stream in list(self._streams):
+        line = f"id: {self._ids}\ndata: {json.dumps(self._event(change))}\n\n"
+        for stream, user in list(self._streams.items()):
+            if not self._sees(user, change):
+                continue
             if stream.full():
                 # A page that does not read is cut off; it reads the state again when it comes back.
-                self._streams.discard(stream)
+                del self._streams[stream]
                 stream.get_nowait()
                 stream.put_nowait(None)
             else:
                 stream.put_nowait(line)
+
+    def _sees(self, user: str, change: Change) -> bool:
+        if change.user:
+            return change.user == user
+        channel = self.core.state.channels.get(change.channel)
+        return channel is None or user in channel.members
 
     def _event(self, change: Change) -> Json:
         body: Json = {"type": change.kind}

@@ -390,7 +390,7 @@ def channel_type(channel: Channel) -> str:
 def message_event(state: State, message: Message) -> Json:
     """What a new message sends to an app that may read the channel."""
     body = message_json(state, message, include_metadata=True)
-    for name in ("reply_count", "reply_users_count", "latest_reply", "reply_users", "subscribed"):
+    for name in ("app_id", "reply_count", "reply_users_count", "latest_reply", "reply_users", "subscribed"):
         body.pop(name, None)
     kind = channel_type(state.channels[message.channel])
     return body | {"channel": message.channel, "channel_type": kind, "event_ts": message.ts}

@@ -66,14 +66,19 @@ class Doubling:
 
 @dataclass(slots=True, kw_only=True)
 class SocketHub:
-    """The app's connections. Envelopes go round them; events wait when there is none, interactions fail."""
+    """The app's connections; `opened` counts them all, `sent` keeps the last frames.
+
+    Envelopes go round the connections. Without any, events wait and interactions fail.
+    """
 
     ack_timeout: float = 3.0
     on_status: Callable[[], None] = lambda: None
     doubling: Doubling = field(default_factory=Doubling)
     refusing: bool = False
+    opened: int = 0
     sent: deque[Json] = field(default_factory=lambda: deque(maxlen=1000))
     _connections: list[web.WebSocketResponse] = field(default_factory=list)
+    _leaving: set[web.WebSocketResponse] = field(default_factory=set)
     _tickets: set[str] = field(default_factory=set)
     _pending: dict[str, Envelope] = field(default_factory=dict)
     _waiting: deque[Envelope] = field(default_factory=lambda: deque(maxlen=1000))
@@ -123,7 +128,7 @@ class SocketHub:
             if envelope not in self._waiting:
                 self._waiting.append(envelope)
             return
-        self._connections.append(connection := self._connections.pop(0))
+        connection = self._next_connection()
         envelope.connection = connection
         frame = envelope.frame()
         self.sent.append(frame)
@@ -133,6 +138,14 @@ class SocketHub:
                 envelope.timer.cancel()
             loop = asyncio.get_running_loop()
             envelope.timer = loop.call_later(self.ack_timeout, self._resend, envelope)
+
+    def _next_connection(self) -> web.WebSocketResponse:
+        """The connection whose turn it is; those asked to leave get something only when there is no other."""
+        staying = [each for each in self._connections if each not in self._leaving]
+        connection = (staying or self._connections)[0]
+        self._connections.remove(connection)
+        self._connections.append(connection)
+        return connection
 
     def _start(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -180,6 +193,7 @@ class SocketHub:
             return connection
         await self._write(connection, self._hello())
         self._connections.append(connection)
+        self.opened += 1
         self.on_status()
         self._flush()
         try:
@@ -222,6 +236,7 @@ class SocketHub:
                 envelope.acked.set_result(payload if isinstance(payload, dict) and payload else None)
 
     def _leave(self, connection: web.WebSocketResponse) -> None:
+        self._leaving.discard(connection)
         if connection in self._connections:
             self._connections.remove(connection)
         self.on_status()
@@ -239,6 +254,7 @@ class SocketHub:
             elif kind == "abrupt":
                 self._cut(connection)
             else:
+                self._leaving.add(connection)
                 await self._write(connection, _disconnect(kind))
 
     def cut_all(self) -> None:

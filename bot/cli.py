@@ -1,0 +1,149 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+
+import bot
+from bot import failpoint
+from bot.app import Tocsin
+from bot.config import ConfigInvalid, Settings, describe, load, warnings
+from bot.logs import configure_logs
+from handlers.slack.manifest import create_app_link, manifest_yaml
+from storage.database import Database, DatabaseUnusable
+from storage.schema import upgrade
+
+log = structlog.get_logger(__name__)
+
+INVALID = 2
+
+app = typer.Typer(
+    name="tocsin",
+    help="A Slack-first monitoring bot.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+db = typer.Typer(name="db", help="The database.", no_args_is_help=True)
+app.add_typer(db)
+
+ConfigFile = Annotated[
+    Path, typer.Option("-c", "--config", help="The configuration.", envvar="TOCSIN_CONFIG")
+]
+_DEFAULT_FILE = Path("tocsin.yml")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tocsin {bot.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def run(
+    config: ConfigFile = _DEFAULT_FILE,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Run the bot until it is told to stop (SIGTERM or Ctrl-C)."""
+    settings = _settings(config)
+    configure_logs(log_level.upper(), secrets=settings.document.secrets)
+    for warning in warnings(settings):
+        log.warning("configuration", place=str(warning))
+    failpoint.arm(os.environ)
+    try:
+        asyncio.run(_run(settings))
+    except DatabaseUnusable as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(
+            f"cannot listen on {settings.http.bind}: {error.strerror or error}; change http.bind in {config}"
+        )
+
+
+async def _run(settings: Settings) -> None:
+    tocsin = Tocsin(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, tocsin.request_stop)
+    try:
+        await tocsin.start()
+        await tocsin.run()
+    finally:
+        await tocsin.stop()
+
+
+@app.command()
+def validate(config: ConfigFile = _DEFAULT_FILE) -> None:
+    """Check the configuration: every mistake with its line; exit 2 when there is one."""
+    settings = _settings(config)
+    found = warnings(settings)
+    if found:
+        typer.echo(describe(found))
+    typer.echo(
+        f"{config}: ok, {len(settings.checks)} checks, {len(settings.jobs)} jobs, {len(settings.alerts)} rules"
+        + (f", {len(found)} warnings" if found else "")
+    )
+
+
+@app.command()
+def manifest(
+    prefix: Annotated[str, typer.Option(help="The first word of the slash commands.")] = "tocsin",
+    link: Annotated[
+        bool, typer.Option("--link", help="Print the address that creates the app in Slack.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest."""
+    typer.echo(create_app_link(prefix) if link else manifest_yaml(prefix), nl=link)
+
+
+@db.command("upgrade")
+def db_upgrade(config: ConfigFile = _DEFAULT_FILE) -> None:
+    """Create the tables or bring them to this version."""
+    settings = _settings(config)
+
+    async def work() -> None:
+        database = Database(settings.database)
+        try:
+            await upgrade(database)
+        finally:
+            await database.close()
+
+    try:
+        asyncio.run(work())
+    except DatabaseUnusable as error:
+        _fail(str(error))
+    typer.echo("the database is at this version's schema")
+
+
+def _settings(config: Path) -> Settings:
+    """The settings, or every mistake and exit 2."""
+    try:
+        return load(config, os.environ)
+    except ConfigInvalid as error:
+        _fail(describe(error.mistakes), INVALID)
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The command `tocsin`."""
+    app()
