@@ -73,10 +73,10 @@ def masked_values(value: Any, secrets: Collection[str]) -> Any:
     return mask_secrets(value, secrets) if isinstance(value, str) else value
 
 
-def mask_secrets(text: str, secrets: Collection[str]) -> str:
+def mask_secrets(text: str, secrets: Collection[str], *, shortest: int = _SHORTEST) -> str:
     """The text without any of the secret values, as they are or as Python would print them."""
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST:
+        if len(secret) >= shortest:
             for form in (secret, repr(secret)[1:-1], " ".join(secret.split())):
                 text = text.replace(form, MASK)
     return _SLACK_TOKEN.sub(MASK, mask_credentials(text))
