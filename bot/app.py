@@ -18,11 +18,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 import bot
 from bot.alerting import Alerting
 from bot.announcing import Announcer
+from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.rulebook import rulebook
 from bot.domain.clock import Clock, system_clock
-from bot.emergency import Emergency
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.probe import Probe

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,6 +16,7 @@ import bot
 from bot import failpoint
 from bot.app import Tocsin
 from bot.config import ConfigInvalid, Settings, describe, load, warnings
+from bot.demo.play import DemoFailed, play
 from bot.logs import configure_logs
 from handlers.slack.manifest import create_app_link, manifest_yaml
 from storage.database import Database, DatabaseUnusable
@@ -23,6 +25,7 @@ from storage.schema import upgrade
 log = structlog.get_logger(__name__)
 
 INVALID = 2
+_DEMO_PORT = 8888
 
 app = typer.Typer(
     name="tocsin",
@@ -112,6 +115,29 @@ def manifest(
     typer.echo(create_app_link(prefix) if link else manifest_yaml(prefix), nl=link)
 
 
+@app.command()
+def demo(
+    port: Annotated[
+        int | None, typer.Option(help="The page's port, 0 for any; 8888 or any unless given.")
+    ] = None,
+) -> None:
+    """A local workspace in the browser, the bot, and a shop to break: no account needed."""
+
+    def say(address: str) -> None:
+        typer.echo(f"Open {address}  (Ctrl-C ends it)")
+
+    try:
+        asyncio.run(play(_demo_port() if port is None else port, say))
+    except DemoFailed as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(
+            f"cannot listen on port {port}: {error.strerror or error}; choose another with --port, or 0 for any"
+        )
+    except KeyboardInterrupt:
+        pass
+
+
 @db.command("upgrade")
 def db_upgrade(config: ConfigFile = _DEFAULT_FILE) -> None:
     """Create the tables or bring them to this version."""
@@ -129,6 +155,12 @@ def db_upgrade(config: ConfigFile = _DEFAULT_FILE) -> None:
     except DatabaseUnusable as error:
         _fail(str(error))
     typer.echo("the database is at this version's schema")
+
+
+def _demo_port() -> int:
+    """The port people remember, or any when something listens there."""
+    with socket.socket() as probe:
+        return 0 if probe.connect_ex(("127.0.0.1", _DEMO_PORT)) == 0 else _DEMO_PORT
 
 
 def _settings(config: Path) -> Settings:

@@ -15,7 +15,6 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import failpoint
 from bot.announcing import Announcer
@@ -24,10 +23,11 @@ from bot.domain.decision import Memory, evaluate, fingerprints, resources
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, observation_of
+from bot.domain.standing import Standing
 from checks.result import State
 from storage import alerts, runs, sources
 from storage.alerts import StaleAlert
-from storage.database import Database, DatabaseError
+from storage.database import Connection, Database, DatabaseError
 
 log = structlog.get_logger(__name__)
 
@@ -189,7 +189,7 @@ class Monitoring:
                 item.answer.set_result(new)
         self._wake()
 
-    async def _record(self, connection: AsyncConnection, item: _Item) -> bool:
+    async def _record(self, connection: Connection, item: _Item) -> bool:
         """Store one observation with all it changes; False for a run that was stored before."""
         observation = item.observation
         if item.run is not None:
@@ -210,16 +210,16 @@ class Monitoring:
             await self._announcer.store(connection, change, observation.at)
         return True
 
-    async def _keep(self, connection: AsyncConnection, item: _Item, state: State) -> None:
+    async def _keep(self, connection: Connection, item: _Item, state: State) -> None:
         if item.run is None:
             await sources.add_result(connection, replace(item.observation, state=state))
 
     async def _recall(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         observation: Observation,
         groups: tuple[RuleGroup, ...],
-        before: sources.Standing | None,
+        before: Standing | None,
     ) -> Memory:
         known: Mapping[str, Any] = before.fields if before is not None else {}
         streaks = before.streaks if before is not None else {}

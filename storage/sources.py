@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,24 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rule import Streak
+from bot.domain.standing import Standing
 from checks.result import State, Value
 from storage.database import Database
 from storage.tables import results, sources
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The last word of a source about one resource. `since` is when its state last changed."""
-
-    source: Source
-    resource: str
-    state: State
-    summary: str
-    since: datetime
-    at: datetime
-    fields: Mapping[str, Value]
-    streaks: Mapping[str, Streak]
-
 
 _ONE = sa.select(sources).where(
     sources.c.kind == sa.bindparam("kind"),

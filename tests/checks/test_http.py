@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from checks._deadline import run_within
+from checks._secrets import masked
 from checks.http import Options
 from checks.options import CheckContext
 from checks.result import CheckResult, State
@@ -509,6 +511,33 @@ async def test_secrets_are_masked_wherever_they_appear(context: CheckContext) ->
     assert len(next(d.text for d in result.diagnostics if d.title == "Body")) <= 500
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"access_token":"abc","user":"bob"}', '{"access_token":***,"user":"bob"}'),
+        ("password=hunter2&x=1", "password=***&x=1"),
+        ("client_secret = 'q w'", "client_secret = ***"),
+        ('"token": null', '"token": null'),
+        ("mysql://root:pw@h/db", "mysql://***@h/db"),
+        ("https://x/y?key=abc&z=1", "https://x/y?key=***&z=1"),
+        ("https://hooks.slack.com/services/T0/B0/abc", "https://hooks.slack.com/services/***"),
+        ("key AKIAABCDEFGHIJKLMNOP", "key ***"),
+        ("jwt eyJhbGciOiJI.eyJzdWIiOiIx.c2ln", "jwt ***"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nrest", "***\nrest"),
+        ("a password is required for user bob", "a password is required for user bob"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_and_the_rest_stays(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+@pytest.mark.parametrize("text", ["-", "a.", "token", "token=", "a://", "eyJ", '"', "\\", " ", "=", "'\\"])
+def test_masking_a_hostile_text_takes_no_time(text: str) -> None:
+    began = perf_counter()
+    masked('"token": "' + text * (2000 // len(text)))
+    assert perf_counter() - began < 0.5
+
+
 # Several URLs
 
 
@@ -634,9 +663,11 @@ async def test_a_ca_file_that_is_not_there_is_our_own_fault(context: CheckContex
         ({"url": "http://a/", "expect": {"status": "fine"}}, "200-299"),
         ({"url": "http://a/", "extract": {"x": "[["}}, "not a JMESPath expression"),
         ({"url": "http://a/", "extract": {"a-b": "x"}}, "cannot name a field"),
+        ({"url": "http://a/", "extract": {"up": "x"}}, "a field of every HTTP check"),
         ({"urls": ["http://a/"], "extract": {"a": "b"}}, "write url instead"),
         ({"url": "http://a/", "method": "FETCH"}, "not a method"),
         ({"url": "http://a/", "headers": {"X": "a\r\nY: b"}}, "one line of ASCII"),
+        ({"url": "http://a/", "headers": {"X": "a\t\r\nY: b"}}, "one line of ASCII"),
         ({"url": "http://a/", "headers": {"X y": "a"}}, "name of a header"),
     ],
 )

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.demo.workspace import payloads
 from bot.demo.workspace.clock import Clock
@@ -33,6 +34,8 @@ DEFAULT_SCOPES = (
 TRIGGER_LIFE = timedelta(seconds=3)
 RESPONSE_URL_LIFE = timedelta(minutes=30)
 RESPONSE_URL_USES = 5
+# What is remembered of those that were issued, so that a long demo does not grow without end.
+MOST_REMEMBERED = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +163,9 @@ class Core:
 
     def issue_trigger(self, user: str, view: str = "") -> str:
         """A new trigger_id."""
-        now = self.clock()
-        self.triggers = {
-            key: each for key, each in self.triggers.items() if now - each.issued < RESPONSE_URL_LIFE
-        }
         trigger_id = f"{secrets.randbelow(10**12)}.{secrets.randbelow(10**12)}.{secrets.token_hex(16)}"
-        self.triggers[trigger_id] = Trigger(user=user, issued=now, view=view)
+        _make_room(self.triggers)
+        self.triggers[trigger_id] = Trigger(user=user, issued=self.clock(), view=view)
         return trigger_id
 
     def redeem_trigger(self, trigger_id: object) -> Trigger:
@@ -185,6 +185,7 @@ class Core:
     ) -> str:
         """The address of a new response_url."""
         key = secrets.token_urlsafe(18)
+        _make_room(self.response_urls)
         self.response_urls[key] = ResponseUrl(
             channel=channel, user=user, source=source, issued=self.clock(), is_ephemeral=is_ephemeral
         )
@@ -216,6 +217,11 @@ class Core:
     def notice(self, user: str, channel: str, text: str) -> None:
         """Show one user a line that Slack itself would show."""
         self.state.announce(Change(kind="notice", user=user, channel=channel, text=text))
+
+
+def _make_room(issued: dict[str, Any]) -> None:
+    while len(issued) >= MOST_REMEMBERED:
+        del issued[next(iter(issued))]
 
 
 def history_scope(channel: Channel) -> str:

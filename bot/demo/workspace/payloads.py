@@ -57,7 +57,7 @@ def message_json(state: State, message: Message, *, include_metadata: bool = Fal
 
 
 def _thread_summary(state: State, message: Message) -> Json:
-    replies = [each for each in state.thread(message.channel, message.ts) if each.ts != message.ts]
+    replies = state.replies(message.channel, message.ts)
     if message.ephemeral_to or message.is_reply or not replies:
         return {}
     users = list(dict.fromkeys(each.user for each in replies))
@@ -173,7 +173,7 @@ def channel_json(channel: Channel) -> Json:
 def file_json(state: State, file: File) -> Json:
     """A shared file as files.completeUploadExternal gives it."""
     filetype = file.name.rpartition(".")[2].lower() if "." in file.name else "text"
-    address = f"{state.origin}/files/{file.id}/{quote(file.name, safe='')}"
+    address = f"{state.origin}/files/{file.id}/{quote(file.name, safe='', errors='replace')}"
     body: Json = {
         "id": file.id,
         "title": file.title,

@@ -257,8 +257,7 @@ class UserSide:
 
     def replies(self, channel: str, ts: str) -> list[Json]:
         """The replies in a thread without its root, oldest first."""
-        thread = self.core.state.thread(self.channel_id(channel), ts)
-        return [self._seen(message) for message in thread if message.ts != ts]
+        return [self._seen(message) for message in self.core.state.replies(self.channel_id(channel), ts)]
 
     def ephemerals(self, user: str, channel: str) -> list[Json]:
         """What only this user sees in a channel, oldest first."""

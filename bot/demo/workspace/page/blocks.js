@@ -79,10 +79,12 @@ function input(block, place) {
     ...place,
     input: { label: block.label?.text ?? "", describedBy, optional: block.optional === true, dispatches: block.dispatch_action === true },
   });
+  const isLabelable = control.matches("input, textarea, button");
+  if (isLabelable) control.id ||= freshId("control");
   return h(
     "div",
     { class: "block input", data: { input: place.blockId } },
-    h("div", { class: "input-label" }, textObject(block.label, surface.workspace), block.optional && h("span", { class: "optional" }, " (optional)")),
+    h(isLabelable ? "label" : "div", { class: "input-label", for: isLabelable ? control.id : null }, textObject(block.label, surface.workspace), block.optional && h("span", { class: "optional" }, " (optional)")),
     control,
     h("div", { class: "input-error", id: ids.error, "aria-live": "polite" }),
     block.hint && h("div", { class: "input-hint", id: ids.hint }, textObject(block.hint, surface.workspace)),

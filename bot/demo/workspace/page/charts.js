@@ -197,7 +197,7 @@ function bars(chart, width) {
   const drawn = names.flatMap((name, place) =>
     series.map((item, index) => {
       const value = valueAt(item, name, place);
-      if (value === undefined) return null;
+      if (!value) return null;
       const top = Math.min(y(value), base);
       const height = Math.max(Math.abs(base - y(value)), 1);
       const left = x(place) - group / 2 + each * index;

@@ -228,7 +228,7 @@ export class Workspace extends EventTarget {
   _change(id, { message }) {
     this.#replace(id, message.ts, (old) => {
       const edited = JSON.stringify([old.text, old.blocks, old.attachments]) !== JSON.stringify([message.text, message.blocks, message.attachments]);
-      return { ...old, ...message, edited: message.edited ?? old.edited, fresh: edited ? Date.now() : old.fresh };
+      return { ...message, fresh: edited ? Date.now() : old.fresh };
     });
   }
 
