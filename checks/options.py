@@ -69,7 +69,7 @@ class Check(Protocol):
 
 @runtime_checkable
 class TimesOut(Protocol):
-    """A check that can say what a run found that was cancelled after `seconds` (`checks._deadline`)."""
+    """A check that can say what a run found that was cancelled after `seconds` (`checks.deadline`)."""
 
     def timed_out(self, seconds: float) -> CheckResult: ...
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import trustme
 
-from checks._client import probe_client
+from checks.client import probe_client
 from checks.options import CheckContext
 from checks.result import CheckResult
 

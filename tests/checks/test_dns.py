@@ -15,7 +15,7 @@ import dns.rrset
 import pytest
 from pydantic import ValidationError
 
-from checks._deadline import run_within
+from checks.deadline import run_within
 from checks.dns import Options
 from checks.options import CheckContext
 from checks.result import CheckResult, State

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from checks._deadline import run_within
+from checks.deadline import run_within
 from checks._secrets import masked
 from checks.http import Options
 from checks.options import CheckContext

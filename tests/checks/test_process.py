@@ -20,7 +20,7 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from checks._deadline import run_within
+from checks.deadline import run_within
 from checks._trend import slope
 from checks.options import CheckContext
 from checks.process import Options, ProcessCheck

@@ -16,7 +16,7 @@ import pytest
 from pydantic import ValidationError
 
 from checks import _host
-from checks._deadline import run_within
+from checks.deadline import run_within
 from checks._host import CpuTimes
 from checks.options import CheckContext
 from checks.result import State

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from checks._deadline import run_within
+from checks.deadline import run_within
 from checks.options import CheckContext
 from checks.result import CheckResult, State
 from checks.tcp import Options

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from checks._deadline import run_within
+from checks.deadline import run_within
 from checks._tls import Certificate
 from checks.options import CheckContext
 from checks.result import CheckResult, State
