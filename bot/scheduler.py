@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.schedulers.base import STATE_PAUSED
 from apscheduler.triggers.base import BaseTrigger
 
 from bot.config.probing import CheckSettings
@@ -85,7 +86,8 @@ class Scheduler:
 
         async def guarded() -> None:
             try:
-                await tick()
+                with self._noted():
+                    await tick()
             except (DatabaseError, OSError) as error:
                 log.error("tick_failed", tick=name, reason=str(getattr(error, "orig", None) or error))
             except Exception:
@@ -99,27 +101,37 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Start nothing more; give what runs a moment, then end it."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()  # shutdown() would cancel what runs, at once and with a traceback each
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=5)
             for task in late:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*late, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
 
-    async def _probe(self, probe: Probe) -> None:
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep the running task where `stop` finds it; being ended by `stop` is no error."""
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
         try:
-            before = self._clock()
+            yield
+        except asyncio.CancelledError:
+            if self._scheduler.state != STATE_PAUSED:
+                raise
+        finally:
+            self._running.discard(task)
+
+    async def _probe(self, probe: Probe) -> None:
+        before = self._clock()
+        with self._noted():
             async with self._slots:
                 self.lag = self._clock() - before
                 for observation in await probe.observe():
                     self._monitoring.observe(observation)
-        finally:
-            self._running.discard(task)
 
     def _note_missed(self, event: Any) -> None:
         self.missed += 1
