@@ -118,11 +118,16 @@ class Core:
         """Store a message and tell the app, when it may read the channel."""
         self.state.add_message(message)
         sent = self._tell(message, envelopes.message_event(self.state, message))
-        named = f"<@{BOT_USER}>" in message.text and message.user != BOT_USER
-        if named and not self.state.channels[message.channel].is_im and "app_mentions:read" in self.scopes:
+        if self._is_mention(message):
             mention = envelopes.event(self.state, envelopes.mention_event(self.state, message))
             sent.append(self.hub.send("events_api", mention))
         return sent
+
+    def _is_mention(self, message: Message) -> bool:
+        """Whether this names the app where a mention reaches it: in a channel it is in."""
+        channel = self.state.channels[message.channel]
+        is_heard = BOT_USER in channel.members and not channel.is_im and "app_mentions:read" in self.scopes
+        return is_heard and message.user != BOT_USER and f"<@{BOT_USER}>" in message.text
 
     def edited(self, message: Message, editor: str) -> None:
         """Mark a stored message edited, and tell everybody."""
