@@ -226,15 +226,15 @@ class Monitoring:
         names = variables(observation, known)
         about = resources(groups, observation, names)
         open_alerts = await alerts.open_of_source(connection, observation.source, about)
-        memory = Memory(streaks=streaks, previous=known, open=open_alerts)
+        needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
+        failing = await sources.failing(connection, needed) if needed else frozenset()
+        memory = Memory(streaks=streaks, previous=known, open=open_alerts, failing=failing)
         quiet = not open_alerts and not evaluate(groups, observation, memory).changes
         if quiet:
             return memory  # nothing to raise, so nothing of the past matters
         keys = fingerprints(groups, observation, names)
-        return Memory(
-            streaks=streaks,
-            previous=known,
-            open=open_alerts,
+        return replace(
+            memory,
             closed=await alerts.latest_closed(connection, keys),
             silences=await alerts.silences_over(connection, keys, observation.at),
         )

@@ -151,7 +151,8 @@ class Rule:
 
     `severity` None leaves it to the verdict. `failures` and `recoveries` count observations in a row;
     `hold` is how long the answer must have been yes. `expire`: an alert not heard of for so long is closed.
-    `title`, `message` and `resource` are templates. `goes_on`: in a first-match group, ask the next rules too.
+    `title`, `message` and `resource` are templates. While a check of `depends_on` fails, its alert is told
+    and this one is held. `goes_on`: in a first-match group, ask the next rules too.
     """
 
     name: str
@@ -170,6 +171,7 @@ class Rule:
     dedupe: timedelta = timedelta(hours=1)
     expire: timedelta | None = None
     resource: str | None = None
+    depends_on: tuple[str, ...] = ()
     goes_on: bool = False
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
