@@ -38,6 +38,7 @@ class Memory:
 
     streaks: Mapping[str, Streak] = field(default_factory=dict)
     previous: Mapping[str, Value] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
     open: Mapping[str, Alert] = field(default_factory=dict)
     closed: Mapping[str, Alert] = field(default_factory=dict)
     silences: Mapping[str, Hush] = field(default_factory=dict)
@@ -71,7 +72,7 @@ def fingerprints(
 
 def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Memory) -> Decision:
     """Judge an observation by its rules and say what becomes of each alert."""
-    names = variables(observation, memory.previous)
+    names = variables(observation, memory.previous, memory.baseline)
     judgements = judge(groups, observation, names, memory.streaks)
     changes = (_change(judgement, observation, names, memory) for judgement in judgements)
     return Decision(

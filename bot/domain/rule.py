@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -253,3 +254,20 @@ def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], s
 def _succeeded(observation: Observation) -> bool:
     """A job that ended well has none of the troubles its run no longer mentions."""
     return observation.source.kind is SourceKind.JOB and observation.state is State.OK
+
+
+_USUAL = re.compile(r"\b(?:baseline|change)\.(\w+)")
+
+
+def baselines_of(groups: tuple[RuleGroup, ...]) -> frozenset[str]:
+    """The fields whose baseline some rule's condition or message asks for."""
+    found: set[str] = set()
+    for group in groups:
+        for rule in group.rules:
+            texts = [rule.title, rule.message or ""]
+            if isinstance(rule.question, Expression):
+                texts.append(rule.question.condition.source)
+            if isinstance(rule.question, Standing):
+                texts += [condition.source for _, condition in rule.question.conditions]
+            found.update(name for text in texts for name in _USUAL.findall(text))
+    return frozenset(found)
