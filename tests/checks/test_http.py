@@ -16,8 +16,8 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from checks.deadline import run_within
 from checks._secrets import masked
+from checks.deadline import run_within
 from checks.http import Options
 from checks.options import CheckContext
 from checks.result import CheckResult, State

@@ -20,8 +20,8 @@ import psutil
 import pytest
 from pydantic import ValidationError
 
-from checks.deadline import run_within
 from checks._trend import slope
+from checks.deadline import run_within
 from checks.options import CheckContext
 from checks.process import Options, ProcessCheck
 from checks.result import State

@@ -16,8 +16,8 @@ import pytest
 from pydantic import ValidationError
 
 from checks import _host
-from checks.deadline import run_within
 from checks._host import CpuTimes
+from checks.deadline import run_within
 from checks.options import CheckContext
 from checks.result import State
 from checks.system import Options
