@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,6 +20,39 @@ _TRUTHS = frozenset({"true", "false", "yes", "no", "1", "0", "t", "f", "y", "n"}
 _WORDS: dict[str, str] = {
     "integer": "an integer", "number": "a number", "boolean": "true or false", "date": "a date",
     "datetime": "a date and time",
+}  # fmt: skip
+
+
+def _integer(text: str) -> int:
+    if not _INTEGER.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number) or "_" in text:
+        raise ValueError
+    return number
+
+
+def _boolean(text: str) -> str:
+    return _one_of(text.lower(), _TRUTHS)
+
+
+def _one_of(text: str, values: frozenset[str]) -> str:
+    if text not in values:
+        raise ValueError
+    return text
+
+
+def _formatted(text: str, form: str) -> datetime:
+    return datetime.strptime(text, form)  # noqa: DTZ007  (whether it names a zone is the format's affair)
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "string": str, "integer": _integer, "number": _number, "boolean": _boolean,
+    "date": date.fromisoformat, "datetime": datetime.fromisoformat,
 }  # fmt: skip
 
 
@@ -52,32 +86,16 @@ class Column(BaseModel):
             raise ValueError("only a date or a datetime has a format")
         return self
 
-    def parse(self, text: str) -> Any:
-        """The value of a cell that is not empty. Raises ValueError when it is not of the column's kind."""
-        match self.type:
-            case "integer":
-                if not _INTEGER.fullmatch(text):
-                    raise ValueError
-                return int(text)
-            case "number":
-                number = float(text)
-                if not math.isfinite(number) or "_" in text:
-                    raise ValueError
-                return number
-            case "boolean":
-                if text.lower() not in _TRUTHS:
-                    raise ValueError
-            case "enum":
-                if text not in (self.values or ()):
-                    raise ValueError
-            case "datetime":
-                instant = _strptime(text, self.format) if self.format else datetime.fromisoformat(text)
-                return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-            case "date":
-                if self.format:
-                    return _strptime(text, self.format).date()
-                return date.fromisoformat(text)
-        return text
+    def parser(self) -> Callable[[str], Any]:
+        """What makes a value of a cell that is not empty, or raises ValueError."""
+        if self.format:
+            as_given = partial(_formatted, form=self.format)
+            return as_given if self.type == "datetime" else lambda text: as_given(text).date()
+        return (
+            partial(_one_of, values=frozenset(self.values))
+            if self.values is not None
+            else _PARSERS[self.type]
+        )
 
     @property
     def wanted(self) -> str:
@@ -100,10 +118,12 @@ class Range:
     @classmethod
     def of(cls, bounds: Sequence[Bound], column: Column) -> Range:
         """Bounds as the column's values. Raises ValueError when they are not of its kind."""
-        return cls(*(None if bound is None else column.parse(str(bound)) for bound in bounds))
+        parse = column.parser()
+        return cls(*(None if bound is None else _comparable(parse(str(bound))) for bound in bounds))
 
     def fault(self, value: Any) -> str | None:
         """`is under 0`, `is over 500`, or None."""
+        value = _comparable(value)
         if self.least is not None and value < self.least:
             return f"is under {self.least}"
         return f"is over {self.most}" if self.most is not None and value > self.most else None
@@ -117,12 +137,14 @@ class Cell:
     name: str
     column: Column
     range: Range | None
+    parse: Callable[[str], Any]
 
     @classmethod
     def at(cls, index: int, name: str, column: Column | None, bounds: Sequence[Bound] | None) -> Cell:
         """The column at a place; one that has only a range is a column of numbers."""
         column = column or NUMBER
-        return cls(index=index, name=name, column=column, range=Range.of(bounds, column) if bounds else None)
+        limits = Range.of(bounds, column) if bounds else None
+        return cls(index=index, name=name, column=column, range=limits, parse=column.parser())
 
     def fault(self, cells: Sequence[str]) -> tuple[str, str] | None:
         """What is wrong, in general and for this row, or None."""
@@ -130,7 +152,7 @@ class Cell:
         if not text:
             return None if self.column.nullable else (f"{self.name} is empty", f"{self.name} is empty")
         try:
-            value = self.column.parse(text)
+            value = self.parse(text)
         except (ValueError, OverflowError):
             what = f"not {self.column.wanted}"
             return f"{self.name} is {what}", f"{self.name} is {_shown(text)}, {what}"
@@ -139,8 +161,9 @@ class Cell:
         return None
 
 
-def _strptime(text: str, form: str) -> datetime:
-    return datetime.strptime(text, form)  # noqa: DTZ007  (whether it names a zone is the format's affair)
+def _comparable(value: Any) -> Any:
+    """Times without a zone beside those with one: taken as UTC."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def _shown(text: str) -> str:
