@@ -77,7 +77,9 @@ class TimesOut(Protocol):
 class CheckOptions(BaseModel):
     """The settings of one kind of check, without the keys common to all kinds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, coerce_numbers_to_str=True
+    )
 
     def field_names(self) -> frozenset[str] | None:
         """The fields its results can carry; None when the target decides them (a query's columns)."""
