@@ -6,8 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.announcing import Announcer
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Refusal
@@ -15,7 +13,7 @@ from bot.domain.clock import Clock
 from bot.domain.decision import Hush
 from storage import alerts, outbox
 from storage.alerts import StaleAlert
-from storage.database import Database
+from storage.database import Connection, Database
 
 _TRIES = 5
 
@@ -51,7 +49,7 @@ class Alerting:
     ) -> Change | Refusal:
         """Keep this problem quiet for a time, also if it ends and begins again meanwhile."""
 
-        async def remember(connection: AsyncConnection, change: Change, now: datetime) -> None:
+        async def remember(connection: Connection, change: Change, now: datetime) -> None:
             hush = Hush(until=now + length, by=who, reason=reason)
             await alerts.add_silence(connection, change.alert.fingerprint, now, hush)
 
@@ -62,7 +60,7 @@ class Alerting:
     async def unsilence(self, alert_id: int, who: str) -> Change | Refusal:
         """Let it be heard again."""
 
-        async def end(connection: AsyncConnection, change: Change, now: datetime) -> None:
+        async def end(connection: Connection, change: Change, now: datetime) -> None:
             await alerts.end_silences(connection, change.alert.fingerprint, now)
 
         return await self._change(alert_id, lambda alert, now: lifecycle.unsilence(alert, who, now), end)
@@ -88,7 +86,7 @@ class Alerting:
                 await self._store(connection, lifecycle.expire(alert, now), now)
         self.wake()
 
-    async def _store(self, connection: AsyncConnection, change: Change | Refusal, now: datetime) -> None:
+    async def _store(self, connection: Connection, change: Change | Refusal, now: datetime) -> None:
         if isinstance(change, Change):
             await self.announcer.store(connection, change, now)
 
@@ -96,7 +94,7 @@ class Alerting:
         self,
         alert_id: int,
         transition: Callable[[Alert, datetime], Change | Refusal],
-        also: Callable[[AsyncConnection, Change, datetime], Awaitable[None]] | None = None,
+        also: Callable[[Connection, Change, datetime], Awaitable[None]] | None = None,
     ) -> Change | Refusal:
         """Load, decide, store; again when somebody else was faster."""
         for _ in range(_TRIES):
@@ -110,7 +108,7 @@ class Alerting:
         self,
         alert_id: int,
         transition: Callable[[Alert, datetime], Change | Refusal],
-        also: Callable[[AsyncConnection, Change, datetime], Awaitable[None]] | None,
+        also: Callable[[Connection, Change, datetime], Awaitable[None]] | None,
     ) -> Change | Refusal:
         now = self.clock()
         async with self.database.transaction() as connection:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.domain.alert import Alert, Change, EventKind
 from bot.domain.severity import Severity
 from storage import alerts, outbox
-from storage.database import Database
+from storage.database import Connection, Database
 from storage.outbox import Lane
 
 _REFRESH_AT_LEAST = timedelta(seconds=60)
@@ -24,7 +22,7 @@ class Announcer:
     database: Database
     channel: str
 
-    async def store(self, connection: AsyncConnection, change: Change, now: datetime) -> Alert:
+    async def store(self, connection: Connection, change: Change, now: datetime) -> Alert:
         """Save the alert, its history and the entries for its views. Raises StaleAlert."""
         alert = await alerts.save(connection, change.alert)
         await alerts.add_events(connection, alert.id, change.events)
@@ -47,7 +45,7 @@ class Announcer:
         return alert
 
     async def mark_stale(
-        self, connection: AsyncConnection, alert: Alert, now: datetime, *, urgent: bool = True
+        self, connection: Connection, alert: Alert, now: datetime, *, urgent: bool = True
     ) -> None:
         """Say that the alert's message must be made true again: now, or when its count has waited enough."""
         await outbox.mark_stale(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
 import signal
+import socket
+from json import dumps
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -14,8 +17,12 @@ import typer
 import bot
 from bot import failpoint
 from bot.app import Tocsin
+from bot.checking import check_now, exit_code
 from bot.config import ConfigInvalid, Settings, describe, load, warnings
+from bot.demo.play import DemoFailed, play
+from bot.domain.clock import system_clock
 from bot.logs import configure_logs
+from bot.progress import progress_table
 from handlers.slack.manifest import create_app_link, manifest_yaml
 from storage.database import Database, DatabaseUnusable
 from storage.schema import upgrade
@@ -23,6 +30,7 @@ from storage.schema import upgrade
 log = structlog.get_logger(__name__)
 
 INVALID = 2
+_DEMO_PORT = 8888
 
 app = typer.Typer(
     name="tocsin",
@@ -102,6 +110,28 @@ def validate(config: ConfigFile = _DEFAULT_FILE) -> None:
 
 
 @app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="The checks to run; all without names.")] = None,
+    config: ConfigFile = _DEFAULT_FILE,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Run checks once, now: exit 0 ok, 1 warning, 2 critical, 3 unknown."""
+    settings = _settings(config, tokens_needed=False)
+    configure_logs("ERROR")
+    wanted = list(names or settings.checks)
+    for name in wanted:
+        if name not in settings.checks:
+            near = difflib.get_close_matches(name, settings.checks, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(settings.checks)}"
+            _fail(f'{config}: there is no check "{name}"; {hint}', INVALID)
+    with progress_table(wanted, quiet=json) as done:
+        checked = asyncio.run(check_now(settings, wanted, system_clock, done))
+    if json:
+        typer.echo(dumps([item.as_json() for item in checked], ensure_ascii=False, indent=2))
+    raise typer.Exit(exit_code(checked))
+
+
+@app.command()
 def manifest(
     prefix: Annotated[str, typer.Option(help="The first word of the slash commands.")] = "tocsin",
     link: Annotated[
@@ -110,6 +140,29 @@ def manifest(
 ) -> None:
     """Print the Slack app's manifest."""
     typer.echo(create_app_link(prefix) if link else manifest_yaml(prefix), nl=link)
+
+
+@app.command()
+def demo(
+    port: Annotated[
+        int | None, typer.Option(help="The page's port, 0 for any; 8888 or any unless given.")
+    ] = None,
+) -> None:
+    """A local workspace in the browser, the bot, and a shop to break: no account needed."""
+
+    def say(address: str) -> None:
+        typer.echo(f"Open {address}  (Ctrl-C ends it)")
+
+    try:
+        asyncio.run(play(_demo_port() if port is None else port, say))
+    except DemoFailed as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(
+            f"cannot listen on port {port}: {error.strerror or error}; choose another with --port, or 0 for any"
+        )
+    except KeyboardInterrupt:
+        pass
 
 
 @db.command("upgrade")
@@ -131,10 +184,16 @@ def db_upgrade(config: ConfigFile = _DEFAULT_FILE) -> None:
     typer.echo("the database is at this version's schema")
 
 
-def _settings(config: Path) -> Settings:
+def _demo_port() -> int:
+    """The port people remember, or any when something listens there."""
+    with socket.socket() as probe:
+        return 0 if probe.connect_ex(("127.0.0.1", _DEMO_PORT)) == 0 else _DEMO_PORT
+
+
+def _settings(config: Path, *, tokens_needed: bool = True) -> Settings:
     """The settings, or every mistake and exit 2."""
     try:
-        return load(config, os.environ)
+        return load(config, os.environ, tokens_needed=tokens_needed)
     except ConfigInvalid as error:
         _fail(describe(error.mistakes), INVALID)
 

@@ -11,29 +11,30 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints, resources
 from bot.domain.observation import Observation, Source, cleaned, variables
-from bot.domain.rule import RuleGroup
+from bot.domain.rule import RuleGroup, baselines_of
 from bot.domain.run import Run, observation_of
+from bot.domain.standing import Standing
 from checks.result import State
-from storage import alerts, runs, sources
+from storage import alerts, baselines, runs, sources
 from storage.alerts import StaleAlert
-from storage.database import Database, DatabaseError
+from storage.database import Connection, Database, DatabaseError
 
 log = structlog.get_logger(__name__)
 
 _LARGEST_BATCH = 256
 _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
+_BASELINE_KEPT = timedelta(minutes=10)
 _SLOWEST_RETRY = timedelta(seconds=30)
 
 
@@ -73,6 +74,7 @@ class Monitoring:
         self._clock = clock
         self._wake = wake
         self._queue: deque[_Item] = deque()
+        self._baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = {}
         self._something = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -189,7 +191,7 @@ class Monitoring:
                 item.answer.set_result(new)
         self._wake()
 
-    async def _record(self, connection: AsyncConnection, item: _Item) -> bool:
+    async def _record(self, connection: Connection, item: _Item) -> bool:
         """Store one observation with all it changes; False for a run that was stored before."""
         observation = item.observation
         if item.run is not None:
@@ -210,31 +212,49 @@ class Monitoring:
             await self._announcer.store(connection, change, observation.at)
         return True
 
-    async def _keep(self, connection: AsyncConnection, item: _Item, state: State) -> None:
+    async def _keep(self, connection: Connection, item: _Item, state: State) -> None:
         if item.run is None:
             await sources.add_result(connection, replace(item.observation, state=state))
 
     async def _recall(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         observation: Observation,
         groups: tuple[RuleGroup, ...],
-        before: sources.Standing | None,
+        before: Standing | None,
     ) -> Memory:
         known: Mapping[str, Any] = before.fields if before is not None else {}
         streaks = before.streaks if before is not None else {}
-        names = variables(observation, known)
+        baseline = await self._baseline(connection, observation, groups)
+        names = variables(observation, known, baseline)
         about = resources(groups, observation, names)
         open_alerts = await alerts.open_of_source(connection, observation.source, about)
-        memory = Memory(streaks=streaks, previous=known, open=open_alerts)
+        needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
+        failing = await sources.failing(connection, needed) if needed else frozenset()
+        memory = Memory(streaks=streaks, previous=known, baseline=baseline, open=open_alerts, failing=failing)
         quiet = not open_alerts and not evaluate(groups, observation, memory).changes
         if quiet:
             return memory  # nothing to raise, so nothing of the past matters
         keys = fingerprints(groups, observation, names)
-        return Memory(
-            streaks=streaks,
-            previous=known,
-            open=open_alerts,
+        return replace(
+            memory,
             closed=await alerts.latest_closed(connection, keys),
             silences=await alerts.silences_over(connection, keys, observation.at),
         )
+
+    async def _baseline(
+        self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]
+    ) -> dict[str, float]:
+        """What the fields that rules compare usually are; asked of the database every few minutes."""
+        usual: dict[str, float] = {}
+        for name in baselines_of(groups):
+            key = (observation.source, name)
+            known = self._baselines.get(key)
+            if known is None or observation.at - known[0] > _BASELINE_KEPT:
+                mean = await baselines.mean(
+                    self._database, connection, observation.source, name, observation.at
+                )
+                known = self._baselines[key] = (observation.at, mean)
+            if known[1] is not None:
+                usual[name] = known[1]
+        return usual

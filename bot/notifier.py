@@ -413,7 +413,9 @@ class Notifier:
 
 
 def _never_to_be_seen(alert: Alert, now: datetime) -> bool:
-    """It was silenced from its beginning, and is still, or ended so."""
+    """It was silenced or held from its beginning, and is still, or ended so."""
+    if alert.firing.held_by is not None:
+        return True
     until = now if alert.closed_at is None else alert.closed_at
     return alert.silenced_until is not None and until < alert.silenced_until
 

@@ -6,21 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from bot.config.settings import Settings
 from bot.config.telling import Digest as DigestSettings
 from bot.config.telling import StatusField
 from bot.domain.clock import Clock
 from bot.domain.observation import SourceKind, complete
 from bot.domain.schedule import local_day
+from bot.domain.standing import Standing
 from bot.reports import digest as figures
 from bot.reports.digest import Digest, Item, Section, Series
 from bot.reports.overview import Figure, Overview, lines
 from checks.result import Value
 from storage import alerts, runs, sources
-from storage.database import Database
-from storage.sources import Standing
+from storage.database import Connection, Database
 
 _LOOK_BACK = timedelta(days=2)
 
@@ -76,12 +74,12 @@ class Reporting:
             )
 
     async def _uptime(
-        self, connection: AsyncConnection, name: str, start: datetime, end: datetime
+        self, connection: Connection, name: str, start: datetime, end: datetime
     ) -> figures.Uptime | None:
         return figures.uptime(name, await sources.states_between(connection, name, start, end))
 
     async def _series(
-        self, connection: AsyncConnection, names: set[str], start: datetime, end: datetime
+        self, connection: Connection, names: set[str], start: datetime, end: datetime
     ) -> Series:
         """What some checks and jobs reported in [start, end)."""
         series: dict[str, list[tuple[datetime, Mapping[str, Value]]]] = {name: [] for name in names}
@@ -95,7 +93,7 @@ class Reporting:
 
     async def _figure(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         wanted: StatusField,
         standings: Sequence[Standing],
         now: datetime,

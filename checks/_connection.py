@@ -33,8 +33,16 @@ _BY_TLS_REASON = {
 }
 
 
-def explain_connection(error: OSError, host: str, port: int | None) -> str:
-    """One clause about an error met while connecting, sending or receiving."""
+def explain_connection(error: OSError, host: str, port: int | None, *, during: str = "") -> str:
+    """One clause about an error met while connecting, sending or receiving.
+
+    `during` names the step, for the errors that do not tell it themselves.
+    """
+    ended = isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError)
+    return _explain(error, host, port) + (f" during {during}" if during and ended else "")
+
+
+def _explain(error: OSError, host: str, port: int | None) -> str:
     where = place(host, port)
     if isinstance(error, socket.gaierror):
         return _explain_name(error, host)

@@ -16,9 +16,9 @@ from typing import Any
 import aiohttp
 import httpx
 
-from checks._client import MAX_REDIRECTS, Progress, TrustError
 from checks._connection import explain_connection, is_local_limit, place
 from checks._tls import explain_refusal, fetch_certificate
+from checks.client import MAX_REDIRECTS, Progress, TrustError
 
 BODY_LIMIT = 1_048_576
 # Codecs that are encodings of text and take time in proportion to it, unlike punycode and the like.
@@ -100,7 +100,7 @@ async def exchange(
     except TrustError as error:
         raise NoAnswerError(str(error), local=True) from error
     except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError, ValueError) as error:
-        raise await _explain(error, request, redirects, now) from error
+        raise await _explain(error, request, redirects, progress, now) from error
 
 
 async def _read(response: httpx.Response, redirects: tuple[str, ...], progress: Progress) -> Answer:
@@ -149,7 +149,7 @@ class _Body:
 
 
 async def _explain(
-    error: Exception, request: httpx.Request, redirects: list[str], now: datetime
+    error: Exception, request: httpx.Request, redirects: list[str], progress: Progress, now: datetime
 ) -> NoAnswerError:
     cause = error.__cause__ if isinstance(error, httpx.HTTPError) and error.__cause__ else error
     host, port = request.url.host, request.url.port or (443 if request.url.scheme == "https" else 80)
@@ -169,7 +169,9 @@ async def _explain(
             f"{place(host, port)} does not answer in HTTP: {_one_line(cause.message)}{after}"
         )
     if isinstance(cause, OSError):
-        return NoAnswerError(explain_connection(cause, host, port) + after, local=is_local_limit(cause))
+        during = "the TLS handshake" if progress.stage == "tls" else ""
+        why = explain_connection(cause, host, port, during=during)
+        return NoAnswerError(why + after, local=is_local_limit(cause))
     said = _one_line(str(error)) or type(error).__name__
     return NoAnswerError(f"no answer from {place(host, port)}: {said}{after}")
 

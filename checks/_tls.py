@@ -96,23 +96,31 @@ async def fetch_certificate(host: str, port: int, server_name: str | None = None
 def explain_refusal(
     error: ssl.SSLCertVerificationError, host: str, certificate: Certificate | None, now: datetime
 ) -> str:
-    """Why a certificate was refused, as the end of a sentence about the host."""
+    """Why OpenSSL refused a certificate, with what can be told of it."""
     if error.verify_code in NAME_MISMATCH:
-        shown = f" (it is for {short_list(certificate.names)})" if certificate else ""
-        return f"the certificate of {host} is not for this name{shown}"
-    if error.verify_code == EXPIRED:
-        ago = (
-            f" {_span(now - certificate.not_after)} ago"
-            if certificate and certificate.not_after < now
-            else ""
-        )
-        return f"the certificate of {host} expired{ago}"
-    if error.verify_code == NOT_YET_VALID:
-        later = f" for another {_span(certificate.not_before - now)}" if certificate else " yet"
-        return f"the certificate of {host} is not valid{later}"
+        return wrong_name(host, certificate)
+    if error.verify_code in (EXPIRED, NOT_YET_VALID):
+        own = wrong_time(host, certificate, now) if certificate else None
+        when = "has expired" if error.verify_code == EXPIRED else "is not valid yet"
+        return own or f"a certificate in the chain of {host} {when}"
     why = _UNTRUSTED.get(error.verify_code, error.verify_message)
     issuer = f" (issued by {certificate.issuer})" if certificate and error.verify_code in (19, 20) else ""
     return f"the certificate of {host} is not trusted: {why}{issuer}"
+
+
+def wrong_name(host: str, certificate: Certificate | None) -> str:
+    """That a certificate is for other names, and for which."""
+    shown = f" (it is for {short_list(certificate.names)})" if certificate else ""
+    return f"the certificate of {host} is not for this name{shown}"
+
+
+def wrong_time(host: str, certificate: Certificate, now: datetime) -> str | None:
+    """That a certificate expired or has not begun, and since or until when; None when its time is now."""
+    if certificate.not_after < now:
+        return f"the certificate of {host} expired {_span(now - certificate.not_after)} ago"
+    if certificate.not_before > now:
+        return f"the certificate of {host} is not valid for another {_span(certificate.not_before - now)}"
+    return None
 
 
 def short_list(names: tuple[str, ...], most: int = 4) -> str:

@@ -8,19 +8,17 @@ import json
 import math
 import re
 from collections import deque
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
 from urllib.parse import unquote
 
 import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from checks._client import Progress, probe_client
-from checks._connection import place
+from checks._attempt import Attempt, in_ms
 from checks._exchange import Answer, NoAnswerError, exchange
 from checks._expect import Expectation, Path, extracted
-from checks._secrets import is_sensitive, masked, secrets_of
-from checks._tls import parse_certificate
+from checks._secrets import masked, secrets_of
+from checks.client import Progress, probe_client
 from checks.options import CheckContext, CheckOptions
 from checks.result import CheckResult, Diagnostic, State, Value
 
@@ -28,6 +26,8 @@ __all__ = ["HttpCheck", "Options", "probe_client"]
 
 _RECENT = 20  # executions the 95th percentile is taken over
 _SLOW_MS = 200.0  # from here on the timings are shown even when all is well
+_FIELDS = frozenset({"up", "response_time_ms", "response_time_p95_ms", "tls_days_left"})
+_SINGLE_FIELDS = frozenset({"status_code", "body_bytes", "redirects"})
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -47,7 +47,7 @@ def _is_headers(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise ValueError(f"{name!r} is not the name of a header")
-        if not value.isascii() or not (value.isprintable() or "\t" in value):
+        if not value.isascii() or not value.replace("\t", " ").isprintable():
             raise ValueError(f"the value of the header {name} must be one line of ASCII")
     return {name: value.strip() for name, value in headers.items()}
 
@@ -92,44 +92,19 @@ class Options(CheckOptions):
         for name in self.extract:
             if not _FIELD_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot name a field; use letters, digits and _")
+            if name in _FIELDS | _SINGLE_FIELDS:
+                raise ValueError(f"{name} is a field of every HTTP check; extract it under another name")
         return self
 
     def field_names(self) -> frozenset[str]:
         """What a result can carry; an extracted instant also brings `<field>_age_hours`."""
-        common = {"up", "response_time_ms", "response_time_p95_ms", "tls_days_left"}
         if self.urls:
-            return frozenset(common | {"error_rate", "urls_checked", "urls_failing"})
-        ages = {f"{name}_age_hours" for name in self.extract}
-        return frozenset(common | {"status_code", "body_bytes", "redirects"} | ages | set(self.extract))
+            return _FIELDS | {"error_rate", "urls_checked", "urls_failing"}
+        return _FIELDS | _SINGLE_FIELDS | self.extract.keys() | {f"{name}_age_hours" for name in self.extract}
 
     def build(self, context: CheckContext) -> HttpCheck:
         """The probe; `context.http` should be a `probe_client`, which trusts and times as it asks."""
         return HttpCheck(self, context)
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """One URL during one execution: how far it came, and what became of it."""
-
-    url: httpx.URL
-    progress: Progress = field(default_factory=Progress)
-    answer: Answer | None = None
-    problem: str | None = None
-    is_local: bool = False
-    fields: dict[str, Value] = field(default_factory=dict)
-    missing: list[str] = field(default_factory=list)
-
-    @property
-    def is_over(self) -> bool:
-        return self.answer is not None or self.problem is not None
-
-    @property
-    def summary(self) -> str:
-        """`HTTP 503 Service Unavailable in 41 ms, expected 200-299`, or why there is no answer."""
-        if self.answer is None:
-            return self.problem or "no answer yet"
-        told = f"{self.answer.status_line} in {_ms(self.answer.time_ms)}"
-        return f"{told}, {self.problem}" if self.problem else told
 
 
 class HttpCheck:
@@ -139,31 +114,33 @@ class HttpCheck:
         self._options = options
         self._context = context
         self._recent: deque[float] = deque(maxlen=_RECENT)
-        self._attempts: list[_Attempt] = []
         urls = [httpx.URL(url) for url in (options.urls or (options.url or "",))]
         self._requests = [(url.copy_with(userinfo=b""), _headers(options, url)) for url in urls]
         self._secrets = tuple(
             secret for url in urls for secret in secrets_of(str(url), _headers(options, url))
         )
+        self._attempts = [Attempt(url) for url, _ in self._requests]
         self._content = _content(options.body)
         self._method = options.method or ("GET" if options.body is None else "POST")
 
     async def run(self) -> CheckResult:
         """Ask every URL at once, and judge."""
-        self._attempts = [_Attempt(url) for url, _ in self._requests]
-        async with asyncio.TaskGroup() as group:
-            for attempt, (_, headers) in zip(self._attempts, self._requests, strict=True):
-                group.create_task(self._ask(attempt, headers))
+        self._attempts = [Attempt(url) for url, _ in self._requests]
+        asking = [
+            self._ask(attempt, headers)
+            for attempt, (_, headers) in zip(self._attempts, self._requests, strict=True)
+        ]
+        await asyncio.gather(*asking)
         return self._result()
 
     def timed_out(self, seconds: float) -> CheckResult:
         """The result of a run cut off after `seconds`: the URLs that answered count as they did."""
         for attempt in self._attempts:
             if not attempt.is_over:
-                attempt.problem = f"no answer within {seconds:g} s: {_standstill(attempt)}"
+                attempt.problem = f"no answer within {seconds:g} s: {attempt.standstill}"
         return self._result()
 
-    async def _ask(self, attempt: _Attempt, headers: dict[str, str]) -> None:
+    async def _ask(self, attempt: Attempt, headers: dict[str, str]) -> None:
         options, attempt.progress = self._options, Progress()
         request = self._context.http.build_request(
             self._method,
@@ -192,7 +169,7 @@ class HttpCheck:
             self._extract(attempt, answer)
         attempt.answer = answer
 
-    def _extract(self, attempt: _Attempt, answer: Answer) -> None:
+    def _extract(self, attempt: Attempt, answer: Answer) -> None:
         try:
             document = answer.document
         except ValueError as error:
@@ -207,12 +184,13 @@ class HttpCheck:
             self._recent.append(max(answered))
             fields["response_time_ms"] = round(max(answered), 1)
             fields["response_time_p95_ms"] = round(_p95(self._recent), 1)
-        days = [left for a in self._attempts if (left := self._tls_days_left(a)) is not None]
+        now = self._context.clock()
+        days = [left for a in self._attempts if (left := a.tls_days_left(now)) is not None]
         if days:
             fields["tls_days_left"] = min(days)
         return self._several(fields) if self._options.urls else self._single(self._attempts[0], fields)
 
-    def _single(self, attempt: _Attempt, fields: dict[str, Value]) -> CheckResult:
+    def _single(self, attempt: Attempt, fields: dict[str, Value]) -> CheckResult:
         state = State.OK
         if attempt.problem:
             state = State.UNKNOWN if attempt.is_local else State.CRITICAL
@@ -224,77 +202,54 @@ class HttpCheck:
             fields["redirects"] = len(attempt.answer.redirects)
         fields |= attempt.fields
         summary, remedy = attempt.summary, None
-        if not attempt.problem:
-            summary += _shown_fields(attempt)
         if attempt.missing and not attempt.problem:
             state = State.UNKNOWN
             path = self._options.extract[attempt.missing[0]]
             summary += f", but nothing is at {path} for {', '.join(attempt.missing)}"
             remedy = f"Correct the path, or give it a default: {path} || 'none'"
+        is_ok = state is State.OK
+        worth_telling = not is_ok or attempt.progress.elapsed_ms >= _SLOW_MS
         return CheckResult(
             state=state,
             summary=self._mask(summary),
             fields=fields,
-            diagnostics=self._diagnostics(attempt, state),
+            diagnostics=attempt.diagnostics(self._method, self._mask, with_answer=not is_ok)
+            if worth_telling
+            else (),
             remedy=remedy,
         )
 
     def _several(self, fields: dict[str, Value]) -> CheckResult:
-        attempts, failing = self._attempts, [a for a in self._attempts if a.problem]
-        reached = [a for a in attempts if a.answer]
+        asked = [a for a in self._attempts if not a.is_local]  # what failed here says nothing of a target
+        if not asked:
+            return CheckResult(state=State.UNKNOWN, summary=self._mask(self._attempts[0].summary))
+        failing = [a for a in asked if a.problem]
+        is_reached = any(a.answer for a in asked)
         fields |= {
-            "up": 1 if reached else 0,
-            "error_rate": round(len(failing) / len(attempts), 4),
-            "urls_checked": len(attempts),
+            "up": int(is_reached),
+            "error_rate": round(len(failing) / len(asked), 4),
+            "urls_checked": len(asked),
             "urls_failing": len(failing),
         }
-        if not failing:
-            summary = f"all {len(attempts)} URLs answer as expected, the slowest in {_ms(self._recent[-1])}"
-        elif not reached:
-            summary = f"none of {len(attempts)} URLs answers: {failing[0].summary}"
-        else:
-            first = failing[0]
-            summary = f"{len(failing)} of {len(attempts)} URLs fail: {_short(first.url)} {first.summary}"
-        lines = [f"{_short(a.url)}  {a.summary}" for a in [*failing, *(a for a in attempts if not a.problem)]]
-        diagnostics = (Diagnostic(title="URLs", text=self._mask("\n".join(lines[:20]))[:3000]),)
-        if not reached and all(a.is_local for a in attempts):
-            del fields["up"], fields["error_rate"]
-            return CheckResult(state=State.UNKNOWN, summary=self._mask(summary), fields=fields)
+        worth_telling = failing or self._recent[-1] >= _SLOW_MS
         return CheckResult(
-            state=State.OK if reached else State.CRITICAL,
-            summary=self._mask(summary),
+            state=State.OK if is_reached else State.CRITICAL,
+            summary=self._mask(self._rate_summary(asked, failing, is_reached=is_reached)),
             fields=fields,
-            diagnostics=diagnostics if failing or self._recent[-1] >= _SLOW_MS else (),
+            diagnostics=(self._url_table(asked),) if worth_telling else (),
         )
 
-    def _diagnostics(self, attempt: _Attempt, state: State) -> tuple[Diagnostic, ...]:
-        answer = attempt.answer
-        is_slow = attempt.progress.elapsed_ms >= _SLOW_MS
-        if state is State.OK and not is_slow:
-            return ()
-        steps = [f"{self._method} {attempt.url}", *(answer.redirects if answer else ())]
-        found = [("Request", "\n".join(steps)), ("Timings", _timings(attempt.progress))]
-        if answer and state is not State.OK:
-            headers = "\n".join(
-                f"{name}: {'***' if is_sensitive(name) else value[:200]}"
-                for name, value in list(answer.headers.items())[:30]
-            )
-            found += [("Response headers", headers), ("Body", answer.text[:2000])]
-        limits = {"Body": 500}
-        return tuple(
-            Diagnostic(title=title, text=self._mask(text)[: limits.get(title, 1500)])
-            for title, text in found
-            if text.strip()
-        )
+    def _rate_summary(self, asked: list[Attempt], failing: list[Attempt], *, is_reached: bool) -> str:
+        if not failing:
+            return f"all {len(asked)} URLs answer as expected, the slowest in {in_ms(self._recent[-1])}"
+        if not is_reached:
+            return f"none of {len(asked)} URLs answers: {failing[0].summary}"
+        return f"{len(failing)} of {len(asked)} URLs fail: {failing[0].short_url} {failing[0].summary}"
 
-    def _tls_days_left(self, attempt: _Attempt) -> float | None:
-        if attempt.progress.certificate is None:
-            return None
-        try:
-            certificate = parse_certificate(attempt.progress.certificate)
-        except ValueError:
-            return None
-        return round(certificate.days_left(self._context.clock()), 1)
+    def _url_table(self, asked: list[Attempt]) -> Diagnostic:
+        ordered = sorted(asked, key=lambda a: a.problem is None)
+        lines = [f"{a.short_url}  {a.summary}" for a in ordered[:20]]
+        return Diagnostic(title="URLs", text=self._mask("\n".join(lines))[:3000])
 
     def _mask(self, text: str) -> str:
         return masked(text, self._secrets)
@@ -319,47 +274,6 @@ def _content(body: str | dict[str, Any] | list[Any] | None) -> bytes | None:
     return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
-def _standstill(attempt: _Attempt) -> str:
-    progress, url = attempt.progress, attempt.url
-    where = place(url.host, url.port or (443 if url.scheme == "https" else 80))
-    match progress.stage:
-        case "dns":
-            return f"the name {url.host} is still being looked up"
-        case "tls":
-            return f"connected to {where}, but the TLS handshake did not end"
-        case "first byte":
-            return f"connected to {where}, then silence"
-        case "download":
-            return f"the answer from {where} began but did not end"
-        case _:
-            return f"no connection to {where}"
-
-
-def _timings(progress: Progress) -> str:
-    phases = [f"{name:<10} {_ms(spent)}" for name, spent in progress.phases.items()]
-    if progress.stage:
-        phases.append(f"{progress.stage:<10} not finished")
-    return "\n".join(phases)
-
-
-def _shown_fields(attempt: _Attempt) -> str:
-    shown = [
-        f"{k} {v}"
-        for k, v in attempt.fields.items()
-        if isinstance(v, str | int | float) and len(str(v)) <= 60
-    ]
-    return f", {', '.join(shown[:3])}" if shown else ""
-
-
-def _short(url: httpx.URL) -> str:
-    text = str(url.copy_with(query=None))
-    return text if len(text) <= 100 else text[:99] + "…"
-
-
 def _p95(times: deque[float]) -> float:
     """The nearest rank: of 20 values the 19th, so that one slow answer in 20 does not show."""
     return sorted(times)[math.ceil(0.95 * len(times)) - 1]
-
-
-def _ms(milliseconds: float) -> str:
-    return f"{milliseconds:.0f} ms" if milliseconds >= 1 else f"{milliseconds:.1f} ms"

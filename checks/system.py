@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
-from typing import Any, TypeVar
 
 import psutil
 from pydantic import BaseModel, ConfigDict
 
 from checks._host import CpuTimes, Mount, ProcessUse, cpu_times, mounts, process_times, process_use
+from checks._threads import Looks
 from checks.options import CheckContext, CheckOptions
 from checks.result import CheckResult, Diagnostic, State, Value
 
@@ -21,8 +20,6 @@ _PROCESS_SAMPLE = 0.5
 _BUSY = 70.0  # percent; from here on the processes are worth the walk over all of them
 _TOP = 5
 _MB = 1e6
-
-T = TypeVar("T")
 
 
 class MountChoice(BaseModel):
@@ -77,17 +74,17 @@ class SystemCheck:
         self._options = options
         self._context = context
         self._cpu: CpuTimes | None = None
-        self._looking: asyncio.Future[Any] | None = None
+        self._look = Looks(context.threads)
 
     async def run(self) -> CheckResult:
         """Percentages since the last run; the first one takes a short sample."""
-        if self._looking is not None and not self._looking.done():
+        if self._look.is_hanging:
             return self._hangs("the look before this one has not come back")
         earlier = self._cpu
         if earlier is None:
-            earlier = await self._in_thread(cpu_times)
+            earlier = await self._look(cpu_times)
             await asyncio.sleep(_FIRST_SAMPLE)
-        reading = await self._in_thread(lambda: _read(self._options.mounts))
+        reading = await self._look(lambda: _read(self._options.mounts))
         cpu_percent = reading.cpu.percent_since(earlier)
         self._cpu = reading.cpu
         fields = _fields(reading, cpu_percent, self._context.clock())
@@ -106,15 +103,10 @@ class SystemCheck:
         """Nothing is known of the host when it could not be looked at in time."""
         return self._hangs(f"no measurement within {seconds:g} s")
 
-    async def _in_thread(self, look: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(self._context.threads, look)
-        self._looking = future
-        return await asyncio.shield(future)  # a cancelled look goes on, and the next run must know
-
     async def _top_processes(self) -> Diagnostic:
-        began, earlier = perf_counter(), await self._in_thread(process_times)
+        began, earlier = perf_counter(), await self._look(process_times)
         await asyncio.sleep(_PROCESS_SAMPLE)
-        later = await self._in_thread(process_times)
+        later = await self._look(process_times)
         used = process_use(earlier, later, perf_counter() - began)
         by_memory = sorted(used, key=lambda use: use.rss_mb, reverse=True)[:_TOP]
         text = "By CPU\n" + _process_table(used[:_TOP]) + "\nBy memory\n" + _process_table(by_memory)

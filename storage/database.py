@@ -17,6 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 DatabaseError = sa.exc.DBAPIError
 """What the server or the disk refuses: no space, no connection, a lock held too long."""
 
+Connection = AsyncConnection
+"""What queries run on, within a transaction or a snapshot."""
+
 Insert = sqlite.Insert | postgresql.Insert
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,24 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rule import Streak
+from bot.domain.standing import Standing
 from checks.result import State, Value
 from storage.database import Database
 from storage.tables import results, sources
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """The last word of a source about one resource. `since` is when its state last changed."""
-
-    source: Source
-    resource: str
-    state: State
-    summary: str
-    since: datetime
-    at: datetime
-    fields: Mapping[str, Value]
-    streaks: Mapping[str, Streak]
-
 
 _ONE = sa.select(sources).where(
     sources.c.kind == sa.bindparam("kind"),
@@ -51,6 +36,16 @@ async def list_all(connection: AsyncConnection, kind: SourceKind | None = None) 
     if kind is not None:
         query = query.where(sources.c.kind == kind.value)
     return [_standing(row) for row in await connection.execute(query)]
+
+
+async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
+    """Those of some checks that are critical now."""
+    query = sa.select(sources.c.name).where(
+        sources.c.kind == SourceKind.CHECK.value,
+        sources.c.name.in_(list(names)),
+        sources.c.state == State.CRITICAL.value,
+    )
+    return frozenset(row[0] for row in await connection.execute(query))
 
 
 async def put(

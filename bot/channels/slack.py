@@ -47,6 +47,7 @@ _FAILURES: dict[str, tuple[Failure, str | None]] = {
     "invalid_metadata_format": (Failure.CONTENT, None),
     "metadata_too_large": (Failure.CONTENT, None),
     "message_not_found": (Failure.GONE, None),
+    "is_inactive": (Failure.GONE, None),  # the channel was archived after the message was posted
     "cant_update_message": (Failure.GONE, None),
     "edit_window_closed": (Failure.GONE, None),
     "thread_not_found": (Failure.GONE, None),

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.probing import Alerting
-from bot.config.section import Secret, Section
+from bot.config.section import Address, OptionalSecret, Secret, Section
 from checks.options import Duration
 
 
@@ -41,13 +42,13 @@ class RuleSettings(Alerting):
 class Destination(Section):
     """Another place alerts are told: one of `url`, `sentry` and `webhook`. An empty one is off."""
 
-    url: Secret | None = Field(
+    url: Address = Field(
         default=None, description="an Apprise address: mailto://, discord://, pagerduty://, msteams:// …"
     )
-    sentry: Secret | None = Field(default=None, description="a Sentry DSN")
-    webhook: Secret | None = Field(default=None, description="an address that is sent each alert as JSON")
+    sentry: Address = Field(default=None, description="a Sentry DSN")
+    webhook: Address = Field(default=None, description="an address that is sent each alert as JSON")
     headers: Mapping[str, Secret] = Field(default={}, description="headers of the webhook's requests")
-    secret: Secret | None = Field(default=None, description="signs the webhook's requests")
+    secret: OptionalSecret = Field(default=None, description="signs the webhook's requests")
     fallback: bool = Field(default=False, description="told when Slack cannot be reached")
 
     @property
@@ -106,14 +107,14 @@ class Silence(Section):
 
     name: scalar.Name = Field(description="what it is called")
     match: ref.Condition = Field(description="a CEL condition over the alert")
-    schedule: scalar.Cron | None = Field(
+    schedule: moment.Cron | None = Field(
         default=None, description="when it begins, again and again, as five fields of cron"
     )
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day at which it begins")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day at which it begins")
     from_: ref.Instant | None = Field(default=None, alias="from", description="when it begins, once")
     until: ref.Instant | None = Field(default=None, description="when it ends, once")
-    for_: Duration | None = Field(default=None, alias="for", description="how long it lasts", gt=timedelta(0))
-    timezone: scalar.Zone | None = Field(
+    for_: scalar.Span | None = Field(default=None, alias="for", description="how long it lasts")
+    timezone: moment.Zone | None = Field(
         default=None, description="the zone of its times; the file's unless set"
     )
     reason: str | None = Field(default=None, description="why, for those who wonder")
@@ -152,10 +153,6 @@ class Remedy(Section):
         default=timedelta(seconds=30), description="how long until the check is run again"
     )
     attempts: int = Field(default=1, description="how often it may be tried within `per`", ge=1, le=100)
-    per: Duration = Field(
-        default=timedelta(hours=1), description="the time in which attempts count", gt=timedelta(0)
-    )
-    timeout: Duration = Field(
-        default=timedelta(minutes=1), description="when it is given up", gt=timedelta(0)
-    )
+    per: scalar.Span = Field(default=timedelta(hours=1), description="the time in which attempts count")
+    timeout: scalar.Span = Field(default=timedelta(minutes=1), description="when it is given up")
     approve: bool = Field(default=False, description="wait for somebody to press the button in Slack")

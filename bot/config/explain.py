@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from bot.config.catalogue import known_kinds, options_model
 from bot.config.document import Document
 from bot.config.mistake import Mistake, Path
 from bot.config.probing import CheckSettings, common_keys
 from bot.config.suggest import near_or_choices
 from bot.config.variables import mask_secrets
-from checks.kinds import kinds, options_of
-from checks.options import format_duration
+from bot.config.wording import shown_as
 
-_KEYS, _LIST = "keys with values, such as name: value", "a list, such as [a, b]"
+_KEYS, _LIST = "a mapping such as {name: value}", "a list such as [a, b]"
 _ADDRESS, _TIME = "an address such as https://example.com", 'a time of day such as "07:30"'
 _EXPECTED = {
     "string_type": "a text",
@@ -57,8 +55,8 @@ _BOUNDS = {
     "greater_than_equal": ("{shown} is too small; it must be at least {bound}", "ge"),
     "less_than": ("{shown} is too large; it must be less than {bound}", "lt"),
     "less_than_equal": ("{shown} is too large; it must be at most {bound}", "le"),
-    "too_short": ("{shown} is too short; at least {bound} belong here", "min_length"),
-    "too_long": ("{shown} is too long; at most {bound} belong here", "max_length"),
+    "too_short": ("too little is named; at least {bound} belongs here", "min_length"),
+    "too_long": ("too much is named; at most {bound} belong here", "max_length"),
     "string_too_short": ("the text is empty; at least {bound} character belongs here", "min_length"),
     "string_too_long": ("the text is too long; at most {bound} characters belong here", "max_length"),
 }
@@ -68,11 +66,21 @@ def mistakes_of(error: ValidationError, document: Document, model: type[BaseMode
     """One mistake for each of pydantic's, those that follow from a variable that is not set left out."""
     for details in error.errors(include_url=False):
         path, missing = locate(details["loc"], document.data)
-        if any(path[:length] in document.unresolved for length in range(len(path) + 1)):
-            continue
-        if any(path == other or path[: len(other)] == other for other in document.unresolved):
+        named = (*path, missing) if missing else path
+        unset = any(named[:length] in document.unresolved for length in range(len(named) + 1))
+        if unset or _follows_from_another(details, path, document.data):
             continue
         yield _mistake(details, document, path, missing, model)
+
+
+def _follows_from_another(details: ErrorDetails, path: Path, data: Any) -> bool:
+    """Whether a mistake is told already: keys of an unknown kind, a list short of what is wrong in it."""
+    if details["type"] == "too_short":
+        for step in path:
+            data = _child(data, step)
+        least = (details.get("ctx") or {}).get("min_length", 0)
+        return isinstance(data, list) and len(data) >= least
+    return details["type"] == "unjudged"
 
 
 def locate(loc: Sequence[str | int], data: Any) -> tuple[Path, str | None]:
@@ -89,7 +97,7 @@ def locate(loc: Sequence[str | int], data: Any) -> tuple[Path, str | None]:
         ):
             path.append(str(step) if isinstance(data, dict) else step)
             data = _child(data, step)
-        elif not rest and isinstance(data, dict) and isinstance(step, str) and step != "[key]":
+        elif not rest and isinstance(data, dict | None) and isinstance(step, str) and step != "[key]":
             return tuple(path), step
     return tuple(path), None
 
@@ -100,38 +108,25 @@ def _mistake(
     kind, value = details["type"], details["input"]
     if kind == "missing":
         named = (*path, missing) if missing else path
-        return _at(document, named, f'the key "{named[-1]}" is missing', None, key=True)
+        return document.mistake(named, f'the key "{named[-1]}" is missing', None, key=True)
     if kind == "extra_forbidden":
         known = keys_at(model, details["loc"][:-1], document.data)
-        return _at(document, path, "unknown key", near_or_choices(str(details["loc"][-1]), known), key=True)
+        return document.mistake(
+            path, "unknown key", near_or_choices(str(details["loc"][-1]), known), key=True
+        )
     message, hint = _words(details, value)
+    if any(path == other[: len(path)] for other in document.secret_paths):
+        message = mask_secrets(message, document.secrets, shortest=1)
     if (secret := _secret_at(path, document)) and not (details.get("ctx") or {}).get("discreet"):
         expected = _EXPECTED.get(kind, "what belongs here")
         message, hint = f"what ${{{secret}}} holds (secret, not shown) is not {expected}", None
-    return _at(document, path, message, hint)
-
-
-def _at(document: Document, path: Path, message: str, hint: str | None, *, key: bool = False) -> Mistake:
-    mistake = document.mistake(
-        path, _clean(message, document), _clean(hint, document) if hint else None, key=key
-    )
-    return replace(mistake, path=_clean(mistake.path, document))
-
-
-def _clean(text: str, document: Document) -> str:
-    text = mask_secrets(text, document.secrets)
-    text = "".join(
-        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in " ".join(text.split())
-    )
-    return text if len(text) <= 400 else f"{text[:399]}…"
+    return document.mistake(path, message, hint, key=isinstance(value, dict | list))
 
 
 def _secret_at(path: Path, document: Document) -> str | None:
-    """The variable that gave the value at a path, or one within it, its secret."""
-    for secret_path, name in document.secret_paths.items():
-        if secret_path[: len(path)] == path or path[: len(secret_path)] == secret_path:
-            return name
-    return None
+    """The variable that gave the value at a path its secret."""
+    found = (document.secret_paths.get(path[:length]) for length in range(len(path), 0, -1))
+    return next((name for name in found if name), None)
 
 
 def _words(details: ErrorDetails, value: Any) -> tuple[str, str | None]:
@@ -142,38 +137,20 @@ def _words(details: ErrorDetails, value: Any) -> tuple[str, str | None]:
         message, _, hint = str(context.get("error", details["msg"])).partition("; ")
         return message or "this does not fit", hint or None
     if kind in _EXPECTED:
-        return f"{shown(value)} stands where {_EXPECTED[kind]} belongs", None
+        return f"{shown_as(value)} stands where {_EXPECTED[kind]} belongs", None
     if kind in _BOUNDS:
         return _bounded(kind, value, context)
     if kind in {"literal_error", "enum"}:
         allowed = str(context.get("expected", "")).replace("'", "")
         words = [word for part in allowed.split(", ") for word in part.split(" or ")]
-        return f"{shown(value)} is none of the words there are", near_or_choices(str(value)[:80], words)
-    return f"{shown(value)} does not fit: {details['msg'].removeprefix('Value error, ')}", None
+        return f"{shown_as(value)} is none of the words there are", near_or_choices(str(value)[:80], words)
+    return f"{shown_as(value)} does not fit: {details['msg'].removeprefix('Value error, ')}", None
 
 
 def _bounded(kind: str, value: Any, context: Mapping[str, Any]) -> tuple[str, str | None]:
     pattern, name = _BOUNDS[kind]
-    bound = context.get(name)
-    bound = format_duration(bound) if isinstance(bound, timedelta) else bound
     message, _, hint = pattern.partition("; ")
-    return message.format(shown=shown(value)), hint.format(bound=bound)
-
-
-def shown(value: Any) -> str:
-    """A value as a sentence names it."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list" if value else "an empty list"
-    if isinstance(value, int | float):
-        return str(value)[:40]
-    text = str(value)
-    return f'"{text[:80]}…"' if len(text) > 80 else f'"{text}"'
+    return message.format(shown=shown_as(value)), hint.format(bound=context.get(name))
 
 
 def keys_at(model: type[BaseModel], loc: Sequence[str | int], data: Any) -> list[str]:
@@ -195,12 +172,12 @@ def keys_at(model: type[BaseModel], loc: Sequence[str | int], data: Any) -> list
 
 
 def _below(annotation: Any, step: str | int, data: Any) -> Any:
-    for candidate in _arms(annotation):
+    for candidate in arms_of(annotation):
         origin, arguments = get_origin(candidate), get_args(candidate)
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             if candidate is CheckSettings and step == "options":
                 kind = data.get("type") if isinstance(data, dict) else None
-                return options_of(kind) if kind in kinds() else None
+                return options_model(kind) if kind in known_kinds() else None
             for name, info in candidate.model_fields.items():
                 if step in {name, info.alias}:
                     return info.annotation
@@ -218,16 +195,16 @@ def _child(data: Any, step: str | int) -> Any:
     return data[step] if isinstance(step, int) and 0 <= step < len(data) else data
 
 
-def _arms(annotation: Any) -> Iterator[Any]:
+def arms_of(annotation: Any) -> Iterator[Any]:
     origin = get_origin(annotation)
     if origin is Annotated:
-        yield from _arms(get_args(annotation)[0])
+        yield from arms_of(get_args(annotation)[0])
     elif origin in {Union, types.UnionType}:
         for argument in get_args(annotation):
-            yield from _arms(argument)
+            yield from arms_of(argument)
     else:
         yield annotation
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    return [arm for arm in _arms(annotation) if isinstance(arm, type) and issubclass(arm, BaseModel)]
+    return [arm for arm in arms_of(annotation) if isinstance(arm, type) and issubclass(arm, BaseModel)]

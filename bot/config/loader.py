@@ -10,12 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from bot.config.consistency import check_entries, inconsistencies
-from bot.config.document import LARGEST, Document, read_document
-from bot.config.explain import mistakes_of, shown
+from bot.config.document import Document, read_document
+from bot.config.explain import mistakes_of
 from bot.config.mistake import ConfigInvalid, Mistake
+from bot.config.moments import parse_zone
+from bot.config.nodes import LARGEST
 from bot.config.references import Names
-from bot.config.scalars import parse_zone
 from bot.config.settings import Settings
+from bot.config.wording import shown_as
 
 # What the file leaves out under `slack:`, and where it is looked for.
 _SLACK_VARIABLES = {
@@ -24,7 +26,7 @@ _SLACK_VARIABLES = {
     "channel": "SLACK_CHANNEL",
     "api_url": "SLACK_API_URL",
 }
-_PLACEHOLDERS = {"bot_token": "xoxb-", "app_token": "xapp-"}
+_TOKENS = {"bot_token": "xoxb-", "app_token": "xapp-"}
 _HOST = {"type": "system", "thresholds": {"cpu_percent": 90, "memory_percent": 90, "disk_percent": 90}}
 
 
@@ -55,7 +57,7 @@ def parse(content: bytes, file: str, environ: Mapping[str, str], *, tokens_neede
     if document.data is None and document.mistakes:
         raise ConfigInvalid(document.mistakes)
     if document.data is not None and not isinstance(document.data, dict):
-        found = shown(document.data)
+        found = shown_as(document.data)
         raise ConfigInvalid(
             [document.mistake((), f"{found} stands where keys belong", "begin with name: My system")]
         )
@@ -87,9 +89,15 @@ def _completed(document: Document, environ: Mapping[str, str]) -> dict[str, Any]
         for key, variable in _SLACK_VARIABLES.items():
             if key not in slack and environ.get(variable):
                 slack[key] = environ[variable]
-                if key in _PLACEHOLDERS:
+                if key in _TOKENS:
                     document.secrets.add(environ[variable])
                     document.secret_paths["slack", key] = variable
+            elif key not in slack and key in _TOKENS:
+                hint = f"set {variable}, which begins with {_TOKENS[key]}"
+                document.mistakes.append(
+                    document.mistake(("slack", key), f'the key "{key}" is missing', hint)
+                )
+                document.unresolved.add(("slack", key))
     if not any(key in data for key in ("checks", "jobs", "run_logs")):
         data["checks"] = {"host": _HOST}
     return data

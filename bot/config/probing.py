@@ -7,18 +7,27 @@ from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field, PlainSerializer, SerializeAsAny, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializeAsAny,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
+from bot.config.catalogue import known_kinds, options_model
 from bot.config.section import Section
 from bot.config.suggest import near_or_choices
 from bot.domain.severity import Severity, parse_severity
-from checks.kinds import kinds, options_of
 from checks.options import CheckOptions, Duration
 
-StateWord = Literal["critical", "warning", "unknown", "pending"]
+_STATES = ("critical", "warning", "unknown", "pending")
 _DIRECTIONS: tuple[Literal["above", "below"], ...] = ("above", "below")
 
 
@@ -91,8 +100,8 @@ Thresholds = Annotated[
 
 def _kind(value: Any) -> str:
     word = value if isinstance(value, str) else ""
-    if word not in kinds():
-        raise ref.refuse(f'"{str(value)[:40]}" is not a kind of check', near_or_choices(word, kinds()))
+    if word not in known_kinds():
+        raise ref.refuse(f'"{str(value)[:40]}" is not a kind of check', near_or_choices(word, known_kinds()))
     return word
 
 
@@ -102,8 +111,17 @@ def _options(value: Any, info: ValidationInfo) -> CheckOptions:
         return value
     kind = info.data.get("type")
     if kind is None:  # its own mistake is told; what is left cannot be judged
-        return CheckOptions.model_construct()
-    return options_of(kind).model_validate(value)
+        raise PydanticCustomError("unjudged", "the kind is not known")
+    return options_model(kind).model_validate(value)
+
+
+def _state(word: str) -> str:
+    if word not in _STATES:
+        raise ref.refuse(f'"{word[:40]}" is not a state a condition can give', near_or_choices(word, _STATES))
+    return word
+
+
+StateWord = Annotated[str, AfterValidator(_state)]
 
 
 def common_keys() -> tuple[str, ...]:
@@ -135,21 +153,19 @@ class Alerting(Section):
 
 
 class CheckSettings(Alerting):
-    """One thing that is watched. The keys of its kind stand beside these and are kept in `options`."""
+    """One thing that is watched. The keys of its kind stand beside these."""
 
     type: Annotated[str, BeforeValidator(_kind)] = Field(description="the kind of check")
-    every: Duration | None = Field(
-        default=None, description="how often it runs; one of `every`, `cron` and `at`", gt=timedelta(0)
+    every: scalar.Span | None = Field(
+        default=None, description="how often it runs; one of `every`, `cron` and `at`"
     )
-    cron: scalar.Cron | None = Field(default=None, description="when it runs, as five fields of cron")
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day at which it runs")
-    timeout: Duration = Field(
-        default=timedelta(seconds=30), description="after this long it has failed", gt=timedelta(0)
-    )
-    between: scalar.Window | None = Field(
+    cron: moment.Cron | None = Field(default=None, description="when it runs, as five fields of cron")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day at which it runs")
+    timeout: scalar.Span = Field(default=timedelta(seconds=30), description="after this long it has failed")
+    between: moment.Window | None = Field(
         default=None, description="the part of the day in which it counts; outside it is pending"
     )
-    due: scalar.TimeOfDay | None = Field(
+    due: moment.TimeOfDay | None = Field(
         default=None, description="from when on it counts; before that it is pending"
     )
     failures: int = Field(default=1, description="how many bad results in a row make an alert", ge=1, le=1000)
@@ -191,13 +207,19 @@ class CheckSettings(Alerting):
     @model_validator(mode="before")
     @classmethod
     def _set_options_apart(cls, value: Any) -> Any:
+        value = {} if value is None else value
         if not isinstance(value, dict) or isinstance(value.get("options"), CheckOptions):
             return value
         common = set(common_keys())
         own = {key: item for key, item in value.items() if key in common}
         kind = value.get("type")
-        declared = set(options_of(kind).model_fields) if isinstance(kind, str) and kind in kinds() else set()
-        # A key that both know, such as a time limit, reaches both.
+        declared = (
+            set(options_model(kind).model_fields)
+            if isinstance(kind, str) and kind in known_kinds()
+            else set()
+        )
+        declared -= {"type"}  # always the kind itself
+        # Any other key that both know, such as a time limit, reaches both.
         return own | {
             "options": {key: item for key, item in value.items() if key not in common or key in declared}
         }
@@ -230,24 +252,20 @@ class Throughput(Section):
 class JobSettings(Alerting):
     """Somebody's scheduled work outside Tocsin, heard of through pings, runs or run logs."""
 
-    schedule: scalar.Cron | None = Field(
+    schedule: moment.Cron | None = Field(
         default=None, description="when it should start, as five fields of cron"
     )
-    every: Duration | None = Field(
-        default=None, description="how often it should be heard of, when it has no schedule", gt=timedelta(0)
+    every: scalar.Span | None = Field(
+        default=None, description="how often it should be heard of, when it has no schedule"
     )
-    timezone: scalar.Zone | None = Field(
+    timezone: moment.Zone | None = Field(
         default=None, description="the zone of its schedule; the file's unless set"
     )
     grace: Duration = Field(
         default=timedelta(minutes=5), description="how late a start may be before it is told"
     )
-    timeout: Duration | None = Field(
-        default=None, description="a run longer than this has hung", gt=timedelta(0)
-    )
-    budget: Duration | None = Field(
-        default=None, description="how long a run may take, for `sla`", gt=timedelta(0)
-    )
+    timeout: scalar.Span | None = Field(default=None, description="a run longer than this has hung")
+    budget: scalar.Span | None = Field(default=None, description="how long a run may take, for `sla`")
     min_duration: Duration | None = Field(
         default=None, description="a success sooner than this is suspicious and warns"
     )
@@ -279,9 +297,7 @@ class RunLog(Section):
     query: str | None = Field(
         default=None, description="gives the rows after `:cursor`, with a column named cursor"
     )
-    every: Duration = Field(
-        default=timedelta(seconds=15), description="how often it is read", gt=timedelta(0)
-    )
+    every: scalar.Span = Field(default=timedelta(seconds=15), description="how often it is read")
     job: ref.Expression | None = Field(
         default=None, description="a CEL expression for the job's name; else the field job_name"
     )
@@ -294,12 +310,8 @@ class RunLog(Section):
 class Defaults(Alerting):
     """What checks, jobs and rules take when they do not say."""
 
-    every: Duration = Field(
-        default=timedelta(minutes=1), description="how often a check runs", gt=timedelta(0)
-    )
-    timeout: Duration = Field(
-        default=timedelta(seconds=30), description="when a check has failed", gt=timedelta(0)
-    )
+    every: scalar.Span = Field(default=timedelta(minutes=1), description="how often a check runs")
+    timeout: scalar.Span = Field(default=timedelta(seconds=30), description="when a check has failed")
     failures: int = Field(default=1, description="how many bad results in a row make an alert", ge=1, le=1000)
     recoveries: int = Field(default=1, description="how many good results in a row end it", ge=1, le=1000)
     dedupe: Duration = Field(

@@ -128,6 +128,7 @@ def _check_rule(
         hold=check.for_,
         dedupe=check.dedupe,
         expire=check.expire,
+        depends_on=check.depends_on,
     )
 
 

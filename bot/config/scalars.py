@@ -5,41 +5,20 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import timedelta
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, available_timezones
 
-from cronsim import CronSim, CronSimError
-from pydantic import BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
 
-from bot.config.suggest import closest
+from bot.config.wording import shown_as, text_of
 from bot.domain.severity import Severity, parse_severity
-from checks.options import Duration as Duration
+from checks.options import Duration
 
 _NUMBER = r"[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?"
-_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _OPERATORS = r"<=|>=|<|>|≤|≥"
 _STAT = re.compile(r"sum|avg|min|max|last|first|count|p[1-9]\d?(?:\.\d+)?")
 _STATS = "sum, avg, min, max, last, count, p95 or share of 'a value'"
 _WIDEST = re.compile(r"\d{4}|\{")  # in a format: a width that would fill the memory, or a width from a field
-
-
-@dataclass(frozen=True, slots=True)
-class TimeWindow:
-    """From one time of day to another; past midnight when the end is the earlier."""
-
-    start: time
-    end: time
-
-    def __str__(self) -> str:
-        return f"{self.start:%H:%M}-{self.end:%H:%M}"
-
-    def holds(self, moment: time) -> bool:
-        """Whether a local time of day lies in the window; the last minute is part of it."""
-        moment = moment.replace(second=0, microsecond=0, tzinfo=None)
-        if self.start <= self.end:
-            return self.start <= moment <= self.end
-        return moment >= self.start or moment <= self.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,64 +95,46 @@ class FieldRef:
         return f"{self.source}.{self.field}"
 
 
+def more_than_nothing(value: timedelta) -> timedelta:
+    """A duration that is not zero."""
+    if not value:
+        raise ValueError("no time at all is too short; write one such as 30s or 5m")
+    return value
+
+
 def parse_share(value: Any) -> float:
     """`95%` or 0.95 as 0.95. Raises ValueError for 95, which could be either."""
-    text = _text(value)
-    if match := re.fullmatch(rf"({_NUMBER})\s*%", text):
+    text = text_of(value)
+    if (match := re.fullmatch(rf"({_NUMBER})\s*%", text)) and not text.startswith("-"):
         return float(match[1]) / 100
     if re.fullmatch(_NUMBER, text) and 0 <= float(text) <= 1:
         return float(text)
     hint = f"; write {text}%" if re.fullmatch(_NUMBER, text) else "; write one such as 95%"
-    raise ValueError(f"{_shown(value)} is not a share{hint}")
+    raise ValueError(f"{shown_as(value)} is not a share{hint}")
 
 
 def parse_limit(value: Any) -> Limit:
     """`50% of baseline`, or a plain number."""
-    text = _text(value)
+    text = text_of(value)
     if match := re.fullmatch(rf"({_NUMBER})\s*%\s*of\s+(?:the\s+)?baseline", text):
         return Limit(float(match[1]) / 100, of_baseline=True)
     if re.fullmatch(_NUMBER, text):
         return Limit(float(text))
-    raise ValueError(f"{_shown(value)} is not a limit; write one such as 50% of baseline, or a number")
-
-
-def parse_time(value: Any) -> time:
-    """`07:30`, a time of day."""
-    if isinstance(value, time):
-        return value
-    if match := _TIME.fullmatch(_text(value)):
-        return time(int(match[1]), int(match[2]))
-    raise ValueError(f'{_shown(value)} is not a time of day; write one such as "07:30"')
-
-
-def parse_times(value: Any) -> tuple[time, ...]:
-    """One time of day, or a list of them, earliest first."""
-    items = value if isinstance(value, list | tuple) else [value]
-    return tuple(sorted({parse_time(item) for item in items}))
-
-
-def parse_window(value: Any) -> TimeWindow:
-    """`07:30-23:59`."""
-    if isinstance(value, TimeWindow):
-        return value
-    start, dash, end = _text(value).replace("–", "-").partition("-")
-    if dash and _TIME.fullmatch(start.strip()) and _TIME.fullmatch(end.strip()):
-        return TimeWindow(parse_time(start), parse_time(end))
-    raise ValueError(f'{_shown(value)} is not a part of the day; write one such as "07:30-23:59"')
+    raise ValueError(f"{shown_as(value)} is not a limit; write one such as 50% of baseline, or a number")
 
 
 def parse_target(value: Any) -> Target:
     """`>= 99.9%`, `< 500 ms`."""
-    match = re.fullmatch(rf"({_OPERATORS})\s*({_NUMBER})\s*(%|[A-Za-z/]{{0,12}})", _text(value))
+    match = re.fullmatch(rf"({_OPERATORS})\s*({_NUMBER})\s*(%|[A-Za-z/]{{0,12}})", text_of(value))
     if match is None:
-        raise ValueError(f'{_shown(value)} is not a target; write one such as ">= 99.9%" or "< 500 ms"')
+        raise ValueError(f'{shown_as(value)} is not a target; write one such as ">= 99.9%" or "< 500 ms"')
     operator: Any = match[1].replace("≤", "<=").replace("≥", ">=")
     return Target(operator, float(match[2]), match[3])
 
 
 def parse_limit_value(value: Any) -> tuple[float, Literal["above", "below"]]:
     """A threshold's number and direction: `80`, `"< 10"`."""
-    text = _text(value)
+    text = text_of(value)
     if re.fullmatch(_NUMBER, text):
         return float(text), "above"
     if match := re.fullmatch(rf"({_OPERATORS})\s*({_NUMBER})", text):
@@ -181,22 +142,22 @@ def parse_limit_value(value: Any) -> tuple[float, Literal["above", "below"]]:
     if text.endswith("%") and re.fullmatch(_NUMBER, text[:-1].strip()):
         number = text[:-1].strip()
         raise ValueError(
-            f"{_shown(value)} could mean two numbers; write {number} for a field in percent, "
+            f"{shown_as(value)} could mean two numbers; write {number} for a field in percent, "
             f"{float(number) / 100:g} for a share"
         )
     raise ValueError(
-        f'{_shown(value)} is not a threshold; write a number such as 80, or "< 10" for too little'
+        f'{shown_as(value)} is not a threshold; write a number such as 80, or "< 10" for too little'
     )
 
 
 def parse_stat(value: Any) -> Stat:
     """`avg`, `p95`, `share of 'live'`."""
-    text = _text(value)
+    text = text_of(value)
     if match := re.fullmatch(r"share of ['\"]?(.+?)['\"]?", text):
         return Stat("share", match[1])
     if _STAT.fullmatch(text):
         return Stat(text)
-    raise ValueError(f"{_shown(value)} is not a figure; write {_STATS}")
+    raise ValueError(f"{shown_as(value)} is not a figure; write {_STATS}")
 
 
 def parse_stats(value: Any) -> tuple[Stat, ...]:
@@ -209,10 +170,10 @@ def parse_stats(value: Any) -> tuple[Stat, ...]:
 
 def parse_bind(value: Any) -> BindAddress:
     """`127.0.0.1:8787`, `[::1]:8787`, `:8787` for every interface."""
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-*]*):(\d{1,5})", _text(value))
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.\-*]*):(\d{1,5})", text_of(value))
     if match is None or int(match[2]) > 65535:
         raise ValueError(
-            f"{_shown(value)} is not an address to listen on; write host:port, such as 127.0.0.1:8787"
+            f"{shown_as(value)} is not an address to listen on; write host:port, such as 127.0.0.1:8787"
         )
     host = match[1].strip("[]")
     return BindAddress("0.0.0.0" if host in {"", "*"} else host, int(match[2]))  # noqa: S104
@@ -220,43 +181,19 @@ def parse_bind(value: Any) -> BindAddress:
 
 def parse_field(value: Any) -> FieldRef:
     """`parse_reservations.pct_valid`; the field may have points of its own, the source has none."""
-    source, point, name = _text(value).partition(".")
+    source, point, name = text_of(value).partition(".")
     if not (source and point and name):
         raise ValueError(
-            f"{_shown(value)} names no field; write check.field or job.field, such as backend.up"
+            f"{shown_as(value)} names no field; write check.field or job.field, such as backend.up"
         )
     return FieldRef(source, name)
 
 
-def parse_cron(value: Any) -> str:
-    """Five fields of cron. Raises ValueError saying which is wrong."""
-    text = " ".join(_text(value).split())
-    try:
-        CronSim(text, datetime(2024, 1, 1))  # noqa: DTZ001
-    except CronSimError as error:
-        problem = {"Wrong number of fields": "it needs five fields"}.get(str(error), str(error).lower())
-        raise ValueError(
-            f'{_shown(value)} is not a cron schedule: {problem}; "30 7 * * 1" is 07:30 each Monday'
-        ) from None
-    return text
-
-
-def parse_zone(value: Any) -> ZoneInfo:
-    """A time zone of the IANA database."""
-    if isinstance(value, ZoneInfo):
-        return value
-    name, known = _text(value), available_timezones()
-    if name in known:
-        return ZoneInfo(name)
-    hint = closest(name, known) or "write one such as Europe/London"
-    raise ValueError(f"{_shown(value)} is not a time zone; {hint}")
-
-
 def parse_size(value: Any) -> int:
     """`1MB` or a number of bytes."""
-    match = re.fullmatch(r"(\d{1,12})\s*(B|KB|MB|GB)?", _text(value), re.IGNORECASE)
+    match = re.fullmatch(r"(\d{1,12})\s*(B|KB|MB|GB)?", text_of(value), re.IGNORECASE)
     if match is None:
-        raise ValueError(f"{_shown(value)} is not a size; write one such as 1MB")
+        raise ValueError(f"{shown_as(value)} is not a size; write one such as 1MB")
     return int(match[1]) * {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}[(match[2] or "B").upper()]
 
 
@@ -282,11 +219,11 @@ def parse_format(value: Any) -> str:
     text = _plain_text(value)
     parts = list(_format_parts(text))
     if sum(name is not None for name, _ in parts) != 1 or any(_WIDEST.search(spec) for _, spec in parts):
-        raise ValueError(f'{_shown(value)} is not a number format; write one such as "{{:.1f}}%"')
+        raise ValueError(f'{shown_as(value)} is not a number format; write one such as "{{:.1f}}%"')
     try:
         text.format(1.0)
     except (ValueError, LookupError, AttributeError):
-        raise ValueError(f'{_shown(value)} is not a number format; write one such as "{{:.1f}}%"') from None
+        raise ValueError(f'{shown_as(value)} is not a number format; write one such as "{{:.1f}}%"') from None
     return text
 
 
@@ -303,26 +240,10 @@ def _compare(operator: str, left: float, right: float) -> bool:
     return left > right or (operator == ">=" and left == right)
 
 
-def _text(value: Any) -> str:
-    return "" if value is None or isinstance(value, bool | dict | list) else str(value).strip()
-
-
 def _plain_text(value: Any) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise ValueError(f"{_shown(value)} is not a text")
+        raise ValueError(f"{shown_as(value)} is not a text")
     return str(value)
-
-
-def _shown(value: Any) -> str:
-    """A value as a message names it."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list | tuple):
-        return "a list"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return f'"{text[:80]}…"' if len(text) > 80 else f'"{text}"'
 
 
 _AS_TEXT = PlainSerializer(str, return_type=str)
@@ -332,17 +253,9 @@ SeverityWord = Annotated[
     BeforeValidator(parse_severity),
     PlainSerializer(lambda severity: severity.word, return_type=str),
 ]
-Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0)]
+Span = Annotated[Duration, AfterValidator(more_than_nothing)]
+Share = Annotated[float, BeforeValidator(parse_share)]
 LimitText = Annotated[Limit, BeforeValidator(parse_limit), _AS_TEXT]
-TimeOfDay = Annotated[
-    time, BeforeValidator(parse_time), PlainSerializer(lambda moment: f"{moment:%H:%M}", return_type=str)
-]
-TimesOfDay = Annotated[
-    tuple[time, ...],
-    BeforeValidator(parse_times),
-    PlainSerializer(lambda times: [f"{moment:%H:%M}" for moment in times], return_type=list[str]),
-]
-Window = Annotated[TimeWindow, BeforeValidator(parse_window), _AS_TEXT]
 TargetText = Annotated[Target, BeforeValidator(parse_target), _AS_TEXT]
 StatText = Annotated[Stat, BeforeValidator(parse_stat), _AS_TEXT]
 Stats = Annotated[
@@ -351,9 +264,7 @@ Stats = Annotated[
     PlainSerializer(lambda stats: [str(stat) for stat in stats], return_type=list[str]),
 ]
 Bind = Annotated[BindAddress, BeforeValidator(parse_bind), _AS_TEXT]
-Field_ = Annotated[FieldRef, BeforeValidator(parse_field), _AS_TEXT]
-Cron = Annotated[str, BeforeValidator(parse_cron)]
-Zone = Annotated[ZoneInfo, BeforeValidator(parse_zone), _AS_TEXT]
+FieldText = Annotated[FieldRef, BeforeValidator(parse_field), _AS_TEXT]
 Size = Annotated[int, BeforeValidator(parse_size)]
 Template = Annotated[str, BeforeValidator(parse_template)]
 NumberFormat = Annotated[str, BeforeValidator(parse_format)]

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.acting import Destination, EscalationPolicy, Remedy, Route, RuleSettings, Silence
 from bot.config.document import Document
 from bot.config.inheritance import filled_in
 from bot.config.probing import CheckSettings, Defaults, JobSettings, RunLog
-from bot.config.section import Secret, Section
+from bot.config.section import OptionalSecret, Secret, Section
 from bot.config.telling import (
     Checkin,
     Checklist,
@@ -58,10 +59,12 @@ def _token(prefix: str, other: str, what: str) -> BeforeValidator:
             raise ref.refuse(f"the {what} token is missing", f"it begins with {prefix}", discreet=True)
         if isinstance(text, str) and text.startswith(other):
             raise ref.refuse(
-                f"this is the other token: a {what} token begins with {prefix}", "swap the two", discreet=True
+                f"this is the other token: the {what} token begins with {prefix}",
+                "swap the two",
+                discreet=True,
             )
         if not isinstance(text, str) or not text.startswith(prefix):
-            raise ref.refuse(f"this is not a {what} token", f"it begins with {prefix}", discreet=True)
+            raise ref.refuse(f"this is not the {what} token", f"it begins with {prefix}", discreet=True)
         return value
 
     return BeforeValidator(check)
@@ -117,8 +120,8 @@ class Http(Section):
         default=scalar.BindAddress("127.0.0.1", 8787), description="where it listens, `host:port`"
     )
     url: str | None = Field(default=None, description="the address people reach it at, for links")
-    token: Secret | None = Field(default=None, description="the bearer token of the API")
-    ping_key: Secret | None = Field(default=None, description="the key of ping addresses by name")
+    token: OptionalSecret = Field(default=None, description="the bearer token of the API")
+    ping_key: OptionalSecret = Field(default=None, description="the key of ping addresses by name")
     dashboard: Annotated[Literal["open", "token"], BeforeValidator(_open_or_token)] = Field(
         default="token",
         description="`open` shows the dashboard to everyone who reaches it; `token` asks for the token",
@@ -134,8 +137,8 @@ class Settings(Section):
     """The whole file."""
 
     name: scalar.Name = Field(default="Tocsin", description="what is watched, as its messages call it")
-    timezone: scalar.Zone = Field(
-        default=scalar.parse_zone("UTC"), description="the zone of every time of day"
+    timezone: moment.Zone = Field(
+        default=moment.parse_zone("UTC"), description="the zone of every time of day"
     )
     database: str = Field(
         default="sqlite:///tocsin.db",

@@ -16,6 +16,8 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 def choices(known: Iterable[str], most: int = 12) -> str | None:
     """`there are: a, b, c`, or None when there are none or too many to read."""
     names = sorted(known)
+    if len(names) == 1:
+        return f"there is only {names[0]}"
     return f"there are {', '.join(names)}" if 0 < len(names) <= most else None
 
 

@@ -12,8 +12,10 @@ from bot.config.mistake import Place
 def explain_syntax(error: yaml.MarkedYAMLError, text: str) -> tuple[Place, str, str | None]:
     """The place of a syntax error, what is wrong there, and what to write."""
     mark = error.problem_mark or error.context_mark
-    line, column = (mark.line, mark.column) if mark else (0, 0)
     problem, context = error.problem or "", error.context or ""
+    if "could not find expected ':'" in problem:
+        mark = error.context_mark or mark
+    line, column = (mark.line, mark.column) if mark else (0, 0)
     opened = error.context_mark.line + 1 if error.context_mark else line + 1
     lines = text.splitlines() or [""]
     while line > 0 and (line >= len(lines) or not lines[line].strip()):
@@ -42,6 +44,8 @@ def _explain(problem: str, context: str, opened: int, line: str) -> tuple[str, s
         if "escape" in problem:
             return "a backslash in double quotes begins an escape", "write 'single quotes' around the text"
         return f"the quote opened on line {opened} is not closed", "add the closing quote"
+    if "parsing a flow" in context and "${" in line:
+        return "a variable between { } or [ ] must be quoted", 'write "${NAME}"'
     if "parsing a flow sequence" in context:
         return (
             f"the list opened with [ on line {opened} is not closed",

@@ -8,23 +8,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
-from bot.config.section import Secret, Section
-from checks.options import Duration
+from bot.config.section import OptionalSecret, Secret, Section
 
 
 class StatusField(Section):
     """A line of the status command."""
 
     label: scalar.Name = Field(description="what it is called")
-    field: scalar.Field_ = Field(description="the check or job and its field: `backend.response_time_ms`")
+    field: scalar.FieldText = Field(description="the check or job and its field: `backend.response_time_ms`")
     format: scalar.NumberFormat | None = Field(
         default=None, description='how the number is shown: `"{:.1f}%"`'
     )
-    change: Duration | None = Field(
-        default=None, description="also show the change since this long ago", gt=timedelta(0)
-    )
+    change: scalar.Span | None = Field(default=None, description="also show the change since this long ago")
 
 
 class Status(Section):
@@ -52,11 +50,11 @@ class Chart(Section):
     """A field over time."""
 
     title: scalar.Name = Field(description="its title")
-    field: scalar.Field_ = Field(description="the check or job and its field")
+    field: scalar.FieldText = Field(description="the check or job and its field")
     stat: scalar.StatText = Field(
         default=scalar.Stat("avg"), description="how values of one day or hour are brought together"
     )
-    over: Duration = Field(default=timedelta(days=7), description="the time it shows", gt=timedelta(0))
+    over: scalar.Span = Field(default=timedelta(days=7), description="the time it shows")
     kind: Literal["line", "bar", "area", "pie"] = Field(default="line", description="how it is drawn")
     by: scalar.Name | None = Field(default=None, description="a field or tag that splits it into series")
 
@@ -64,13 +62,13 @@ class Chart(Section):
 class Digest(Section):
     """A summary once a day."""
 
-    at: scalar.TimeOfDay = Field(default=scalar.parse_time("08:00"), description="when it is posted")
+    at: moment.TimeOfDay = Field(default=moment.parse_time("08:00"), description="when it is posted")
     period: Literal["yesterday", "today"] = Field(default="yesterday", description="the day it is about")
     sections: tuple[DigestSection, ...] = Field(default=(), description="figures under titles")
     charts: tuple[Chart, ...] = Field(default=(), description="charts below them")
     uptime: bool = Field(default=False, description="also the uptime of each check and of all together")
-    patterns: Duration | None = Field(
-        default=None, description="also how alerts were distributed over this time", gt=timedelta(0)
+    patterns: scalar.Span | None = Field(
+        default=None, description="also how alerts were distributed over this time"
     )
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
@@ -78,9 +76,9 @@ class Digest(Section):
 class Heartbeat(Section):
     """A sign of life, in Slack and to the outside."""
 
-    every: Duration = Field(default=timedelta(minutes=30), description="how often", gt=timedelta(0))
+    every: scalar.Span = Field(default=timedelta(minutes=30), description="how often")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
-    ping: Secret | None = Field(
+    ping: OptionalSecret = Field(
         default=None, description="an address asked each time, whose silence wakes somebody"
     )
 
@@ -88,8 +86,8 @@ class Heartbeat(Section):
 class Checkin(Section):
     """A card at a time of day with the state of some checks; one of `at` and `schedule`."""
 
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day")
-    schedule: scalar.Cron | None = Field(default=None, description="when, as five fields of cron")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day")
+    schedule: moment.Cron | None = Field(default=None, description="when, as five fields of cron")
     title: scalar.Name = Field(default="Check-in", description="its title")
     checks: ref.Checks = Field(default=(), description="the checks on it; all of them when left out")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
@@ -100,7 +98,7 @@ class Objective(Section):
     """A line of the SLA report."""
 
     name: scalar.Name = Field(description="what it is called")
-    field: scalar.Field_ = Field(description="the check or job and its field")
+    field: scalar.FieldText = Field(description="the check or job and its field")
     stat: scalar.StatText = Field(
         default=scalar.Stat("avg"), description="avg, p95, or the `share of 'a value'`"
     )
@@ -110,7 +108,7 @@ class Objective(Section):
 class SlaReport(Section):
     """Objectives against what was reached, once a month."""
 
-    schedule: scalar.Cron = Field(default="0 9 1 * *", description="when, as five fields of cron")
+    schedule: moment.Cron = Field(default="0 9 1 * *", description="when, as five fields of cron")
     objectives: tuple[Objective, ...] = Field(default=(), description="its lines")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
@@ -118,15 +116,15 @@ class SlaReport(Section):
 class HealthReport(Section):
     """How everything stands, with the alerts of 24 hours and 7 days."""
 
-    every: Duration = Field(default=timedelta(hours=1), description="how often", gt=timedelta(0))
+    every: scalar.Span = Field(default=timedelta(hours=1), description="how often")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
 
 class PatternReport(Section):
     """When and about what alerts came."""
 
-    schedule: scalar.Cron = Field(default="0 9 * * 1", description="when, as five fields of cron")
-    over: Duration = Field(default=timedelta(days=7), description="the time it is about", gt=timedelta(0))
+    schedule: moment.Cron = Field(default="0 9 * * 1", description="when, as five fields of cron")
+    over: scalar.Span = Field(default=timedelta(days=7), description="the time it is about")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
 
 
@@ -141,8 +139,8 @@ class Reports(Section):
 class Checklist(Section):
     """Tasks posted to Slack and ticked off there; one of `at` and `schedule`."""
 
-    at: scalar.TimesOfDay | None = Field(default=None, description="the times of day")
-    schedule: scalar.Cron | None = Field(default=None, description="when, as five fields of cron")
+    at: moment.TimesOfDay | None = Field(default=None, description="the times of day")
+    schedule: moment.Cron | None = Field(default=None, description="when, as five fields of cron")
     items: ref.Texts = Field(description="the tasks", min_length=1, max_length=50)
     title: scalar.Name | None = Field(default=None, description="its title; its name unless set")
     channel: ref.Channel | None = Field(default=None, description="the Slack channel, when not the usual one")
@@ -174,7 +172,7 @@ class InfluxDB(Section):
     url: Secret = Field(description="its address")
     database: scalar.Name = Field(default="tocsin", description="the database or bucket")
     organization: scalar.Name | None = Field(default=None, description="the organization, for version 2")
-    token: Secret | None = Field(default=None, description="the token")
+    token: OptionalSecret = Field(default=None, description="the token")
 
 
 class Metrics(Section):
@@ -194,9 +192,9 @@ class Panel(Section):
     kind: Literal["card", "line", "bar", "area", "pie", "table", "histogram", "states", "alerts"] = Field(
         default="card", description="how it is shown"
     )
-    field: scalar.Field_ | None = Field(default=None, description="the check or job and its field")
+    field: scalar.FieldText | None = Field(default=None, description="the check or job and its field")
     stat: scalar.StatText | None = Field(default=None, description="how values are brought together")
-    over: Duration | None = Field(default=None, description="the time it shows", gt=timedelta(0))
+    over: scalar.Span | None = Field(default=None, description="the time it shows")
     by: scalar.Name | None = Field(default=None, description="a field or tag that splits it")
     target: scalar.TargetText | None = Field(default=None, description='what it should be: `">95"`')
     bands: tuple[float, ...] = Field(
@@ -211,8 +209,8 @@ class Panel(Section):
 class Dashboard(Section):
     """The web page."""
 
-    refresh: Duration = Field(
-        default=timedelta(seconds=30), description="how often it is brought up to date", gt=timedelta(0)
+    refresh: scalar.Span = Field(
+        default=timedelta(seconds=30), description="how often it is brought up to date"
     )
     panels: tuple[Panel, ...] = Field(default=(), description="its panels, above checks, jobs and alerts")
 
@@ -220,10 +218,8 @@ class Dashboard(Section):
 class Retention(Section):
     """How long things are kept."""
 
-    observations: Duration = Field(
-        default=timedelta(days=45), description="what checks found", gt=timedelta(0)
-    )
-    runs: Duration = Field(default=timedelta(days=90), description="runs of jobs", gt=timedelta(0))
-    alerts: Duration = Field(
-        default=timedelta(days=400), description="alerts that ended, with their history", gt=timedelta(0)
+    observations: scalar.Span = Field(default=timedelta(days=45), description="what checks found")
+    runs: scalar.Span = Field(default=timedelta(days=90), description="runs of jobs")
+    alerts: scalar.Span = Field(
+        default=timedelta(days=400), description="alerts that ended, with their history"
     )

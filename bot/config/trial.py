@@ -10,6 +10,9 @@ from bot.domain.condition import Condition, ConditionError, compile_condition
 
 _MEMBER = r"\b{name}\.([A-Za-z_]\w*)\b(?!\s*\()"
 _BARE = re.compile(r"!*\s*[A-Za-z_][\w.]*(?:\[[^\[\]]*\])*")
+_WHOLE = re.compile(r"(?<![\w.])\d+(?![\w.])")
+_MODULO = re.compile(r"([A-Za-z_][\w.]*)\s*%")
+_QUOTED = re.compile(r"""("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
 _SAMPLE = 1.5
 _OPENING, _CLOSING = "([{", ")]}"
 
@@ -53,15 +56,32 @@ def parts_of(source: str) -> Iterator[str]:
 
 
 def _tried(part: str) -> Any:
-    """What a part gives with a number for every name, or None when that cannot be known."""
+    """What a part gives with a number for every name, or None when that cannot be known.
+
+    Raises ConditionError only where another way of writing the same works: a name may stand for a text or a
+    list as well, so a part that fails on numbers is not wrong for that alone.
+    """
     try:
         return _calculate(part, _SAMPLE)
-    except ConditionError as error:
-        if _fits_texts(part) or "whole number" not in str(error):
-            return None  # its names may stand for texts or lists, which the samples are not
-        if "%" in part:
-            raise ConditionError(f"{part!r}: % needs whole numbers; write int(x) % 2 == 0") from None
-        raise
+    except ConditionError:
+        pass
+    if _works(part, "text"):
+        return None
+    with_points = _replaced(_WHOLE, r"\g<0>.0", part)
+    if with_points != part and _works(with_points, _SAMPLE):
+        raise ConditionError(f"{part!r} calculates with a whole number; write {with_points}")
+    with_whole = _replaced(_MODULO, r"int(\1) %", part)
+    if with_whole != part and _works(with_whole, _SAMPLE):
+        raise ConditionError(f"{part!r} divides with a rest, which needs whole numbers; write {with_whole}")
+    return None
+
+
+def _replaced(pattern: re.Pattern[str], replacement: str, part: str) -> str:
+    """The part with a pattern replaced wherever it stands outside quotes."""
+    pieces = _QUOTED.split(part)
+    return "".join(
+        piece if index % 2 else pattern.sub(replacement, piece) for index, piece in enumerate(pieces)
+    )
 
 
 def _calculate(part: str, sample: str | float) -> Any:
@@ -69,9 +89,9 @@ def _calculate(part: str, sample: str | float) -> Any:
     return condition.value({name: _sample(part, name, sample) for name in condition.variables})
 
 
-def _fits_texts(part: str) -> bool:
+def _works(part: str, sample: str | float) -> bool:
     try:
-        _calculate(part, "text")
+        _calculate(part, sample)
     except ConditionError:
         return False
     return True

@@ -11,7 +11,9 @@ _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^{}]|\$\{[^{
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASS|KEY|DSN|CREDENTIAL|WEBHOOK|AUTH|MAIL|SMS|DISCORD|TEAMS|GCHAT|PAGERDUTY", re.IGNORECASE
 )
-_SECRET_KEY = re.compile(r".*(?:token|secret|password|api[-_]?key|dsn|authorization|cookie)", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r".*(?:token|secret|password|api[-_]?key|dsn|authorization|cookie|ping|ping_key)", re.IGNORECASE
+)
 _SLACK_TOKEN = re.compile(r"\bx(?:ox[a-z]|app)-[\w-]{6,}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*:[^/?#\s]*@")
 MASK = "••••"
@@ -73,10 +75,10 @@ def masked_values(value: Any, secrets: Collection[str]) -> Any:
     return mask_secrets(value, secrets) if isinstance(value, str) else value
 
 
-def mask_secrets(text: str, secrets: Collection[str]) -> str:
+def mask_secrets(text: str, secrets: Collection[str], *, shortest: int = _SHORTEST) -> str:
     """The text without any of the secret values, as they are or as Python would print them."""
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST:
+        if len(secret) >= shortest:
             for form in (secret, repr(secret)[1:-1], " ".join(secret.split())):
                 text = text.replace(form, MASK)
     return _SLACK_TOKEN.sub(MASK, mask_credentials(text))

@@ -31,13 +31,18 @@ class Hush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is known already that bears on an observation; alerts and silences by fingerprint."""
+    """What is known already that bears on an observation; alerts and silences by fingerprint.
+
+    `failing` are the checks, among those its rules depend on, that are critical now.
+    """
 
     streaks: Mapping[str, Streak] = field(default_factory=dict)
     previous: Mapping[str, Value] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
     open: Mapping[str, Alert] = field(default_factory=dict)
     closed: Mapping[str, Alert] = field(default_factory=dict)
     silences: Mapping[str, Hush] = field(default_factory=dict)
+    failing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,7 @@ def fingerprints(
 
 def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Memory) -> Decision:
     """Judge an observation by its rules and say what becomes of each alert."""
-    names = variables(observation, memory.previous)
+    names = variables(observation, memory.previous, memory.baseline)
     judgements = judge(groups, observation, names, memory.streaks)
     changes = (_change(judgement, observation, names, memory) for judgement in judgements)
     return Decision(
@@ -96,19 +101,23 @@ def _change(
     key = fingerprint(judgement.rule.name, judgement.rule.resource_of(observation, names))
     current = memory.open.get(key)
     if current is not None:
-        return _continue(current, judgement, observation, names)
+        return _continue(current, judgement, observation, names, memory)
     if not judgement.raises:
         return None
-    firing = _firing(judgement, observation, names)
+    firing = _firing(judgement, observation, names, memory)
     change = _begin(firing, judgement, observation.at, memory.closed.get(key))
     return _hushed(change, memory.silences.get(key), observation.at)
 
 
 def _continue(
-    current: Alert, judgement: Judgement, observation: Observation, names: Mapping[str, Any]
+    current: Alert,
+    judgement: Judgement,
+    observation: Observation,
+    names: Mapping[str, Any],
+    memory: Memory,
 ) -> Change | None:
     if judgement.verdict.outcome is Outcome.TRUE:
-        return lifecycle.repeat(current, _firing(judgement, observation, names), observation.at)
+        return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
     if judgement.clears:
         return lifecycle.recover(current, observation.summary, observation.at)
     return None
@@ -143,7 +152,9 @@ def _hushed(change: Change | None, silence: Hush | None, now: datetime) -> Chang
     return replace(change, alert=quiet, events=(*change.events, event))
 
 
-def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, Any]) -> Firing:
+def _firing(
+    judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
+) -> Firing:
     rule, verdict = judgement.rule, judgement.verdict
     return Firing(
         rule=rule.name,
@@ -161,6 +172,7 @@ def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, 
         mention=rule.mention,
         channel=rule.channel,
         expire_after=rule.expire,
+        held_by=next((name for name in rule.depends_on if name in memory.failing), None),
     )
 
 

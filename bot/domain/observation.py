@@ -44,8 +44,15 @@ class Observation:
     remedy: str | None = None
 
 
-def variables(observation: Observation, previous: Mapping[str, Value] | None = None) -> dict[str, Any]:
-    """The names a rule may use: the fields, who reported them, and `previous.x`."""
+def variables(
+    observation: Observation,
+    previous: Mapping[str, Value] | None = None,
+    baseline: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """The names a rule may use: the fields, who reported them, `previous.x`, `baseline.x` and `change.x`.
+
+    `change.x` is how far x is from its baseline, as a share of it: -0.35 for 35 % less.
+    """
     source = observation.source
     names: dict[str, Any] = {
         "state": observation.state.value,
@@ -56,7 +63,15 @@ def variables(observation: Observation, previous: Mapping[str, Value] | None = N
     if source.kind is SourceKind.JOB:
         names.setdefault("job_name", source.name)
     names["previous"] = dict(previous or {})
+    names["baseline"] = dict(baseline or {})
+    names["change"] = {name: _change(names.get(name), usual) for name, usual in (baseline or {}).items()}
     return names
+
+
+def _change(value: Any, usual: float) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not usual:
+        return None
+    return (value - usual) / abs(usual)
 
 
 def complete(fields: Mapping[str, Value]) -> dict[str, Value]:

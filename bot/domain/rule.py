@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -151,7 +152,8 @@ class Rule:
 
     `severity` None leaves it to the verdict. `failures` and `recoveries` count observations in a row;
     `hold` is how long the answer must have been yes. `expire`: an alert not heard of for so long is closed.
-    `title`, `message` and `resource` are templates. `goes_on`: in a first-match group, ask the next rules too.
+    `title`, `message` and `resource` are templates. While a check of `depends_on` fails, its alert is told
+    and this one is held. `goes_on`: in a first-match group, ask the next rules too.
     """
 
     name: str
@@ -170,6 +172,7 @@ class Rule:
     dedupe: timedelta = timedelta(hours=1)
     expire: timedelta | None = None
     resource: str | None = None
+    depends_on: tuple[str, ...] = ()
     goes_on: bool = False
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
@@ -251,3 +254,20 @@ def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], s
 def _succeeded(observation: Observation) -> bool:
     """A job that ended well has none of the troubles its run no longer mentions."""
     return observation.source.kind is SourceKind.JOB and observation.state is State.OK
+
+
+_USUAL = re.compile(r"\b(?:baseline|change)\.(\w+)")
+
+
+def baselines_of(groups: tuple[RuleGroup, ...]) -> frozenset[str]:
+    """The fields whose baseline some rule's condition or message asks for."""
+    found: set[str] = set()
+    for group in groups:
+        for rule in group.rules:
+            texts = [rule.title, rule.message or ""]
+            if isinstance(rule.question, Expression):
+                texts.append(rule.question.condition.source)
+            if isinstance(rule.question, Standing):
+                texts += [condition.source for _, condition in rule.question.conditions]
+            found.update(name for text in texts for name in _USUAL.findall(text))
+    return frozenset(found)

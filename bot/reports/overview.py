@@ -8,8 +8,8 @@ from datetime import datetime
 
 from bot.domain.alert import Alert
 from bot.domain.severity import Severity
+from bot.domain.standing import Standing
 from checks.result import State
-from storage.sources import Standing
 
 _WORST_FIRST = {State.CRITICAL: 0, State.WARNING: 1, State.UNKNOWN: 2, State.PENDING: 3, State.OK: 4}
 

@@ -1,10 +1,13 @@
 """Each of Slack's limits is refused one above and accepted at its value, with a pointer to the mistake."""
 
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -575,3 +578,38 @@ async def test_the_client_reads_the_refusal_as_slack_words_it(client: AsyncWebCl
             "messages": ["[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]"]
         },
     }
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=True) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of everything inside a payload."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else []
+    return [path, *(each for key, item in inside for each in places(item, (*path, key)))]
+
+
+SOUND = [block for row in MESSAGE_LIMITS for block in row.values[0].at[:2]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_no_damage_to_a_payload_is_more_than_a_refusal(data: st.DataObject) -> None:
+    blocks = deepcopy([data.draw(st.sampled_from(SOUND))])
+    path = data.draw(st.sampled_from(places(blocks)[1:]))
+    target: Any = blocks
+    for key in path[:-1]:
+        target = target[key]
+    target[path[-1]] = data.draw(JSON)
+    with suppress(Refusal):
+        check_message(blocks, None)
+    with suppress(Refusal):
+        check_message(None, [{"blocks": blocks}])
+    with suppress(Refusal):
+        check_view(modal(*blocks), "modal")
+    with suppress(Refusal):
+        check_view({"type": "home", "blocks": blocks}, "home")

@@ -439,6 +439,13 @@ async def test_a_response_slack_could_not_show_is_refused(
             "invalid_ts_oldest",
         ),
         ("views.open", "application/json", b'{"trigger_id": "x", "view": {"type": []}}', "invalid_arguments"),
+        ("conversations.list", "application/json", b'{"limit": Infinity}', "invalid_arguments"),
+        (
+            "chat.postMessage",
+            "application/json",
+            b'{"channel": "alerts", "attachments": [{"a": ' + b"[" * 900 + b"]" * 900 + b"}]}",
+            "invalid_arguments",
+        ),
         ("files.completeUploadExternal", "application/json", b'{"files": [7]}', "invalid_arguments"),
     ],
 )

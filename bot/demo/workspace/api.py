@@ -31,6 +31,8 @@ class WebApi:
             return await self._call(name, Arguments(given), token)
         except Refusal as refusal:
             return self._refused(name, given, refusal)
+        except RecursionError:
+            return self._refused(name, {}, Refusal("invalid_arguments"))
         except HttpFailure as failure:
             self._log(name, given, f"http_{failure.status}", failure.status)
             raise

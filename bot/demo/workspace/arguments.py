@@ -77,7 +77,7 @@ class Arguments:
         value = self.given.get(name, default)
         try:
             return min(max(int(value), least), most)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise invalid_arguments(f"must be an integer [json-pointer:/{name}]") from None
 
     def names(self, name: str) -> list[str]:

@@ -235,6 +235,8 @@ class PageApi:
             yield line.encode()
 
     def _publish(self, change: Change) -> None:
+        if not self._streams:
+            return
         self._ids += 1
         line = f"id: {self._ids}\ndata: {json.dumps(self._event(change))}\n\n"
         for stream, user in list(self._streams.items()):

@@ -162,6 +162,7 @@ class State:
         self.modals: dict[str, list[View]] = {}
         self.observers: list[Callable[[Change], None]] = []
         self._messages: dict[str, dict[str, Message]] = {}
+        self._replies: dict[tuple[str, str], list[Message]] = {}
         self._ephemerals: dict[tuple[str, str], list[Message]] = {}
         self._last_ts = 0
         self._counter = 0
@@ -242,6 +243,7 @@ class State:
         """Forget a channel and everything in it, as when an administrator deletes it."""
         self.channels.pop(channel_id)
         self._messages.pop(channel_id, None)
+        self._replies = {place: each for place, each in self._replies.items() if place[0] != channel_id}
         self.announce(Change(kind="channel", channel=channel_id))
 
     # Messages
@@ -253,6 +255,8 @@ class State:
             kind: ChangeKind = "ephemeral"
         else:
             self._messages.setdefault(message.channel, {})[message.ts] = message
+            if message.is_reply:
+                self._replies.setdefault((message.channel, message.thread_ts), []).append(message)
             kind = "message"
         self.announce(Change(kind=kind, user=message.ephemeral_to, channel=message.channel, message=message))
         return message
@@ -268,6 +272,8 @@ class State:
             self._ephemerals[(message.ephemeral_to, message.channel)].remove(message)
         else:
             del self._messages[message.channel][message.ts]
+            if message.is_reply:
+                self._replies[(message.channel, message.thread_ts)].remove(message)
         self.announce(
             Change(
                 kind="message_deleted", user=message.ephemeral_to, channel=message.channel, message=message
@@ -286,14 +292,19 @@ class State:
 
     def thread(self, channel_id: str, ts: str) -> list[Message]:
         """The message with `ts` and its replies, oldest first."""
-        return [m for m in self._messages.get(channel_id, {}).values() if ts in (m.ts, m.thread_ts)]
+        root = self.message(channel_id, ts)
+        return [*([root] if root else []), *self.replies(channel_id, ts)]
+
+    def replies(self, channel_id: str, ts: str) -> list[Message]:
+        """The replies to the message with `ts`, oldest first."""
+        return list(self._replies.get((channel_id, ts), []))
 
     def ephemerals(self, user_id: str, channel_id: str) -> list[Message]:
         """What only this user sees there, oldest first."""
         return list(self._ephemerals.get((user_id, channel_id), []))
 
     def latest_ts(self, channel_id: str) -> str:
-        return max(self._messages.get(channel_id, {}), default="")
+        return next(reversed(self._messages.get(channel_id, {})), "")
 
     # Views
 

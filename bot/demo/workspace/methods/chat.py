@@ -166,8 +166,7 @@ def _replace(message: Message, content: Json) -> None:
 def delete(core: Core, args: Arguments) -> Json:
     channel = visible_channel(core, args.required("channel"))
     message = own_message(core, channel, args.required("ts"), "cant_delete_message")
-    replies = [each for each in core.state.thread(channel.id, message.ts) if each is not message]
-    if replies:
+    if core.state.replies(channel.id, message.ts):
         # A deleted message with replies leaves a placeholder, so that the thread keeps its root.
         message.subtype, message.text = "tombstone", "This message was deleted."
         message.blocks, message.attachments, message.metadata, message.files = [], [], {}, []

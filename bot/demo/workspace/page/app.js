@@ -6,7 +6,7 @@ import { showDialog } from "./dialogs.js";
 import { freshId, h, icon } from "./dom.js";
 import { HomeTab } from "./home.js";
 import { callsOn } from "./mentions.js";
-import { authorName } from "./message.js";
+import { authorName, refreshAges } from "./message.js";
 import { Modals } from "./modal.js";
 import { plainSummary } from "./mrkdwn.js";
 import { drawAccount, drawPlaces } from "./sidebar.js";
@@ -22,6 +22,7 @@ const narrow = matchMedia("(max-width: 760px)");
 const hasKeyboard = matchMedia("(hover: hover)");
 
 const workspace = new Workspace();
+new Modals(workspace);
 let conversation = null;
 let thread = null;
 let home = null;
@@ -252,10 +253,11 @@ async function begin() {
   }
 }
 
+setInterval(refreshAges, 30_000);
 narrow.addEventListener("change", fitToWidth);
 window.addEventListener("hashchange", () => show());
 spot("scrim").addEventListener("click", closeDrawer);
-spot("sidebar").addEventListener("keydown", (event) => event.key === "Escape" && closeDrawer());
+document.addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && closeDrawer());
 spot("skip").addEventListener("click", (event) => {
   event.preventDefault();
   (document.querySelector("#main .timeline, #main .home") ?? spot("main")).focus();

@@ -31,8 +31,7 @@ function unknown(type) {
 const text = (spec, place) => textObject(spec, place.surface.workspace);
 
 function header(block, place) {
-  const level = place.surface.kind === "message" ? 4 : 3;
-  return h("div", { class: "block header", role: "heading", "aria-level": level }, text(block.text, place));
+  return h("div", { class: "block header", role: "heading", "aria-level": 2 }, text(block.text, place));
 }
 
 function section(block, place) {
@@ -79,10 +78,12 @@ function input(block, place) {
     ...place,
     input: { label: block.label?.text ?? "", describedBy, optional: block.optional === true, dispatches: block.dispatch_action === true },
   });
+  const isLabelable = control.matches("input, textarea, button");
+  if (isLabelable) control.id ||= freshId("control");
   return h(
     "div",
     { class: "block input", data: { input: place.blockId } },
-    h("div", { class: "input-label" }, textObject(block.label, surface.workspace), block.optional && h("span", { class: "optional" }, " (optional)")),
+    h(isLabelable ? "label" : "div", { class: "input-label", for: isLabelable ? control.id : null }, textObject(block.label, surface.workspace), block.optional && h("span", { class: "optional" }, " (optional)")),
     control,
     h("div", { class: "input-error", id: ids.error, "aria-live": "polite" }),
     block.hint && h("div", { class: "input-hint", id: ids.hint }, textObject(block.hint, surface.workspace)),
@@ -109,7 +110,7 @@ function table(block, place) {
   };
   return h(
     "div",
-    { class: "block table-frame", tabindex: "0", role: "region", "aria-label": block.caption || "Table" },
+    { class: "block table-frame", tabindex: "0", role: "group", "aria-label": block.caption || "Table" },
     h(
       "table",
       {},

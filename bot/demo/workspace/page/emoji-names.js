@@ -51,14 +51,14 @@ spiral_calendar_pad 🗓️|spiral_note_pad 🗒️|star ⭐|star2 🌟|stethosc
 sunglasses 😎|sunny ☀️|sweat 😓|sweat_smile 😅|syringe 💉|tangerine 🍊|taxi 🚕|tea 🍵|test_tube 🧪|thermometer 🌡️|
 thinking_face 🤔|thought_balloon 💭|thunder_cloud_and_rain ⛈️|ticket 🎫|timer_clock ⏲️|toolbox 🧰|top 🔝|tractor 🚜|
 traffic_light 🚥|vertical_traffic_light 🚦|train 🚆|triangular_flag_on_post 🚩|triangular_ruler 📐|trophy 🏆|truck 🚚|
-turtle 🐢|unamused 😒|umbrella ☔|unlock 🔓|up 🆙|upside_down_face 🙃|v ✌️|wastebasket 🗑️|watch ⌚|wave 👋|
+turtle 🐢|unamused 😒|umbrella ☔|unlock 🔓|up 🆙|upside_down_face 🙃|v ✌️|wastebasket 🗑️|warning ⚠️|watch ⌚|wave 👋|
 wavy_dash 〰️|waving_white_flag 🏳️|weary 😩|whale 🐳|white_check_mark ✅|white_circle ⚪|white_large_square ⬜|
 white_small_square ▫️|wind_blowing_face 🌬️|wink 😉|worried 😟|wrench 🔧|writing_hand ✍️|x ❌|yellow_heart 💛|yum 😋|
 zero 0️⃣|one 1️⃣|two 2️⃣|three 3️⃣|four 4️⃣|five 5️⃣|six 6️⃣|seven 7️⃣|eight 8️⃣|nine 9️⃣|keycap_ten 🔟|a 🅰️|b 🅱️|
 copyright ©️|registered ®️|tm ™️|infinity ♾️|hash #️⃣|id 🆔|free 🆓|cool 🆒|vs 🆚|white_flag 🏳️|black_flag 🏴|
 stop_button ⏹️|record_button ⏺️|play_or_pause_button ⏯️|black_right_pointing_double_triangle_with_vertical_bar ⏭️|
 eject ⏏️|signal_strength 📶|vibration_mode 📳|mobile_phone_off 📴|bookmark_tabs 📑|abacus 🧮|receipt 🧾|
-hole 🕳️|magnet 🧲|ladder 🪜|hook 🪝|mirror 🪞|door 🚪|compass 🧭|world_map 🗺️|volcano 🌋|tornado 🌪️|fog 🌫️
+hole 🕳️|magnet 🧲|ladder 🪜|hook 🪝|mirror 🪞|door 🚪|compass 🧭|world_map 🗺️|volcano 🌋|palm_tree 🌴|desert_island 🏝️|evergreen_tree 🌲|ring_buoy 🛟|rotating_light 🚨|night 🌃|sunrise 🌅|tornado 🌪️|fog 🌫️
 `;
 
 /** Name to character. */

@@ -115,14 +115,20 @@ function reactions(given) {
 
 function threadSummary(message, onThread) {
   const count = message.reply_count;
-  const last = message.latest_reply && ago(moment(message.latest_reply));
   return h(
     "button",
     { type: "button", class: "thread-summary", data: { focusKey: "thread" }, on: { click: () => onThread(message.ts) } },
     icon("reply", 16),
     h("span", { class: "thread-count" }, `${count} ${count === 1 ? "reply" : "replies"}`),
-    last && h("span", { class: "quiet" }, `last ${last}`),
+    message.latest_reply && h("span", { class: "quiet", data: { ago: message.latest_reply } }, lastReply(message.latest_reply)),
   );
+}
+
+const lastReply = (ts) => `last reply ${ago(moment(ts))}`;
+
+/** "5 minutes ago" is soon no longer true. */
+export function refreshAges() {
+  for (const node of document.querySelectorAll("[data-ago]")) node.textContent = lastReply(node.dataset.ago);
 }
 
 function toolbar(message, onThread) {
@@ -132,6 +138,6 @@ function toolbar(message, onThread) {
     "div",
     { class: "message-tools" },
     onThread && !message.is_ephemeral && tool("reply", "Reply in thread", () => onThread(message.thread_ts ?? message.ts), "reply"),
-    tool("braces", "See the message’s JSON", () => payloadDialog(message), "json"),
+    tool("braces", "See the message’s JSON", () => payloadDialog({ ...message, fresh: undefined }), "json"),
   );
 }

@@ -42,7 +42,7 @@ export function ago(date, now = new Date()) {
   for (const [unit, size] of [["day", 86_400], ["hour", 3600], ["minute", 60]]) {
     if (Math.abs(seconds) >= size) return format.format(Math.round(seconds / size), unit);
   }
-  return Math.abs(seconds) < 10 ? "just now" : format.format(seconds, "second");
+  return "just now";
 }
 
 function ordinal(day) {

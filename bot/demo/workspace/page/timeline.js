@@ -82,6 +82,7 @@ export class Timeline {
     const nodes = [hasMore ? h("p", { class: "quiet timeline-more" }, "Older messages…") : this.intro];
     let before = null;
     let newLine = false;
+    let isParted = false;
     for (const message of messages) {
       const day = dayName(moment(message.ts));
       const newDay = !before || dayName(moment(before.ts)) !== day;
@@ -89,9 +90,11 @@ export class Timeline {
       const isNew = unreadFrom !== null && !newLine && message.ts > unreadFrom;
       if (isNew) nodes.push(this.#keep(drawn, "new", "", () => divider("new", "New")));
       newLine ||= isNew;
-      const compact = !newDay && !isNew && followsOn(before, message);
-      nodes.push(this.#keep(drawn, message.ts, [message, compact], () => this.#draw(message, compact)), between(message));
+      const compact = !newDay && !isNew && !isParted && followsOn(before, message);
+      const after = between(message);
+      nodes.push(this.#keep(drawn, message.ts, [message, compact], () => this.#draw(message, compact)), after);
       before = message;
+      isParted = after !== null;
     }
     this.#drawn = drawn;
     return nodes.filter(Boolean);
