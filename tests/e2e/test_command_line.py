@@ -100,13 +100,6 @@ def test_every_mistake_is_told_with_its_line(config: Path) -> None:
     assert "Traceback" not in output
 
 
-@pytest.mark.parametrize("name", ["alertacall", "fleetyield", "homeverse", "keto-meals", "myhibachi"])
-def test_the_examples_load(name: str) -> None:
-    example = ROOT / "examples" / f"{name}.yml"
-    code, output = tocsin("validate", "-c", str(example), TOCSIN_TOKEN="t" * 20, **TOKENS)
-    assert code == 0, output
-
-
 @pytest.mark.parametrize("version", ["1.0.0", "2.0.0"])
 @pytest.mark.parametrize("prefix", ["tocsin", "fleetyield"])
 def test_the_manifest_is_one_slack_takes(version: str, prefix: str) -> None:
