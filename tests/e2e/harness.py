@@ -99,6 +99,7 @@ class Story:
     http: aiohttp.ClientSession
     environ: Mapping[str, str] = field(default_factory=dict)
     bot: Tocsin | None = None
+    limited_on_purpose: bool = False
     _running: asyncio.Task[None] | None = None
 
     # Tocsin's life
@@ -302,7 +303,7 @@ async def story(
 ) -> AsyncIterator[Story]:
     """A workspace, a service and Tocsin, all running; `{service}`, `{every}` and `{database}` are filled in.
 
-    The workspace counts calls as Slack does, and at the end none may have been one too many.
+    The workspace counts calls as Slack does, and at the end none may have been one too many, unless on purpose.
     """
     clock = HurriedClock(start)
     async with (
@@ -325,7 +326,7 @@ async def story(
         finally:
             await told.stop()
         refused = [call.method for call in workspace.calls if call.outcome == "ratelimited"]
-        assert not refused or workspace.faults.waiting, f"called too often: {refused}"
+        assert told.limited_on_purpose or not refused, f"called too often: {refused}"
 
 
 def key_of(message: Json) -> str:
