@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test lint check bench lock clean
 
 demo: $(VENV)/.runtime
 	@$(RUN)/tocsin demo
@@ -11,12 +11,13 @@ demo: $(VENV)/.runtime
 test: $(VENV)/.dev
 	$(RUN)/pytest $(PYTEST_ARGS)
 
-check: $(VENV)/.dev
+lint: $(VENV)/.dev
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
-	$(RUN)/pytest $(PYTEST_ARGS)
+
+check: lint test
 
 bench: $(VENV)/.dev
 	$(RUN)/python -m benchmarks

@@ -21,6 +21,7 @@ _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END|\Z)[A-Z -]*", re.S), _HIDDEN),
     (re.compile(r"(?im)^((?:proxy-)?authorization|(?:set-)?cookie):.*$"), rf"\1: {_HIDDEN}"),
     (re.compile(r"([a-zA-Z][\w+.-]{0,20}://)[^\s/?#\"'<>@]{0,500}@"), rf"\1{_HIDDEN}@"),
+    (re.compile(r"(hooks\.slack\.com/\w{1,20}/)[\w/-]+"), rf"\1{_HIDDEN}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}"), rf"\1 {_HIDDEN}"),
     (
         re.compile(

@@ -9,7 +9,7 @@ from functools import cache
 import checks
 from checks.options import CheckOptions
 
-_SUPPORT = frozenset({"kinds", "options", "result"})
+_SUPPORT = frozenset({"client", "deadline", "kinds", "options", "result"})
 
 
 @cache
@@ -24,6 +24,5 @@ def options_of(kind: str) -> type[CheckOptions]:
     """The settings model of a kind. Raises KeyError for a name that is none."""
     if kind not in kinds():
         raise KeyError(kind)
-    options = importlib.import_module(f"checks.{kind}").Options
-    assert issubclass(options, CheckOptions)
+    options: type[CheckOptions] = importlib.import_module(f"checks.{kind}").Options
     return options

@@ -69,7 +69,7 @@ class Check(Protocol):
 
 @runtime_checkable
 class TimesOut(Protocol):
-    """A check that can say what a run found that was cancelled after `seconds` (`checks._deadline`)."""
+    """A check that can say what a run found that was cancelled after `seconds` (`checks.deadline`)."""
 
     def timed_out(self, seconds: float) -> CheckResult: ...
 
@@ -77,7 +77,9 @@ class TimesOut(Protocol):
 class CheckOptions(BaseModel):
     """The settings of one kind of check, without the keys common to all kinds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, coerce_numbers_to_str=True
+    )
 
     def field_names(self) -> frozenset[str] | None:
         """The fields its results can carry; None when the target decides them (a query's columns)."""

@@ -12,8 +12,9 @@ from typing import Any
 import cel
 
 _FUNCTIONS = frozenset(
-    "size contains startsWith endsWith matches int uint double string bytes timestamp duration "
-    "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds".split()
+    {"size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string", "bytes"}
+    | {"timestamp", "duration", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek"}
+    | {"getDayOfYear", "getHours", "getMinutes", "getSeconds"}
 )
 _DEEPEST = 200  # brackets; the parser recurses, and a hostile expression must not exhaust its stack
 
@@ -121,7 +122,16 @@ def _syntax_message(source: str, error: str) -> str:
     return f"{shown!r} is not a condition: at character {column}, {problem}{hint}"
 
 
+_WHOLE_NUMBER = re.compile(r"(?<![\w.'\"])\d+(?![\w.])")
+
+
 def _type_message(source: str, error: str) -> str:
-    if "float" in error and "int" in error:
-        return f"{source!r} calculates with a whole number; write it with a point, such as 2.0 * x"
-    return f"{source!r} compares or calculates with values of different kinds: {error.split('. CEL')[0]}"
+    kinds = re.match(r"Unsupported operation: (\w+) . (\w+)", error)
+    mixed = kinds is not None and {kinds[1], kinds[2]} == {"float", "int"}
+    calculates = re.search(r"[-+*/%]", source) is not None and kinds is None
+    if mixed or (calculates and _WHOLE_NUMBER.search(source) and not re.search(r"['\"]", source)):
+        number = _WHOLE_NUMBER.search(source)
+        example = f"{number[0]}.0" if number else "2.0"
+        return f"{source!r} calculates with a whole number; write it with a point: {example}"
+    what = f": {kinds[1]} and {kinds[2]}" if kinds else ""
+    return f"{source!r} compares or calculates with values of different kinds{what}"

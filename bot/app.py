@@ -1,0 +1,234 @@
+"""The composition root: builds every part, starts them in order, stops them in the reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+import bot
+from bot.alerting import Alerting
+from bot.announcing import Announcer
+from bot.channels.emergency import Emergency
+from bot.channels.slack import SlackDestination
+from bot.config import Settings
+from bot.config.rulebook import rulebook
+from bot.domain.clock import Clock, system_clock
+from bot.monitoring import Monitoring
+from bot.notifier import Notifier
+from bot.probe import probes_of
+from bot.reporting import Reporting
+from bot.scheduled import ScheduledMessages, scheduled_messages
+from bot.scheduler import Scheduler
+from handlers.http.server import HttpServer
+from handlers.slack.answering import Answering
+from handlers.slack.connection import Identity, SocketConnection
+from handlers.slack.listeners import Listeners
+from handlers.slack.people import People, mention_of
+from storage import alerts, outbox, runs, sources
+from storage.database import Database, DatabaseError
+from storage.schema import upgrade
+
+log = structlog.get_logger(__name__)
+
+_SLACK_TIMEOUT = 10
+_SWEEP = timedelta(hours=1)
+_POSTS_KEPT = timedelta(days=7)
+
+
+class Tocsin:
+    """One running bot. `start`, then `run` until its task is cancelled or `request_stop`, then `stop`."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = system_clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._stop_requested = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._resources = AsyncExitStack()
+        slack = settings.slack
+        self.database = Database(settings.database)
+        self.announcer = Announcer(database=self.database, channel=slack.channel)
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
+        self.client = AsyncWebClient(
+            token=slack.bot_token.get_secret_value(),
+            base_url=slack.api_url,
+            session=self._session,
+            timeout=_SLACK_TIMEOUT,
+            retry_handlers=[],  # the outbox decides what is sent again
+        )
+        self.notifier = Notifier(
+            database=self.database,
+            destinations={"slack": SlackDestination(self.client)},
+            default_channel=slack.channel,
+            clock=clock,
+            mention=lambda mention: mention_of(mention, settings),
+            owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+        )
+        self.monitoring = Monitoring(
+            database=self.database,
+            rulebook=rulebook(settings),
+            announcer=self.announcer,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
+        self.alerting = Alerting(
+            database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
+        )
+        self.reporting = Reporting(
+            database=self.database, settings=settings, clock=clock, troubles=self.troubles
+        )
+        self.scheduled = ScheduledMessages(
+            database=self.database,
+            clock=clock,
+            wake=self.notifier.wake,
+            messages=scheduled_messages(settings, self.reporting),
+        )
+        self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock)
+        self.http = HttpServer(
+            monitoring=self.monitoring,
+            clock=clock,
+            token=settings.http.token,
+            body_limit=settings.http.body_limit,
+            health=self.health,
+        )
+        self._emergency = Emergency(self.client, slack.channel, clock)
+        self._build_slack()
+
+    def _build_slack(self) -> None:
+        settings = self.settings
+        identity = Identity(self.client)
+        app = AsyncApp(
+            client=self.client,
+            authorize=identity.authorization(),
+            process_before_response=True,  # acknowledged at once instead of at the next 10 ms poll
+            request_verification_enabled=False,  # Socket Mode has no signatures
+        )
+        self.people = People(settings, self.client, self.clock)
+        self.answering = Answering(
+            database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
+        )
+        self.listeners = Listeners(
+            app=app,
+            client=self.client,
+            database=self.database,
+            alerting=self.alerting,
+            answering=self.answering,
+            people=self.people,
+            clock=self.clock,
+            wake=self.notifier.wake,
+            prefix=settings.slack.command_prefix,
+        )
+
+        def learn_team() -> None:
+            self.people.home_team = settings.slack.team or identity.team
+
+        self.socket = SocketConnection(
+            app=app,
+            client=self.client,
+            app_token=settings.slack.app_token.get_secret_value(),
+            identity=identity,
+            on_identity=learn_team,
+        )
+
+    async def start(self) -> None:
+        """Open the database, listen, and begin. Raises DatabaseUnusable, OSError."""
+        self._resources.push_async_callback(self._session.close)
+        self._resources.push_async_callback(self.database.close)
+        self.database.hold_alone()
+        await upgrade(self.database)
+        if self.database.is_sqlite:
+            async with self.database.transaction() as connection:
+                await outbox.release_all(connection)
+        bind = self.settings.http.bind
+        await self.http.start(bind.host, bind.port)
+        self.scheduler.add_probes(
+            await self._resources.enter_async_context(probes_of(self.settings, self.clock))
+        )
+        self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("messages", self.scheduled.tick)
+        self.scheduler.add_tick("emergency", self._check_itself)
+        self.scheduler.add_tick("sweep", self._sweep, _SWEEP)
+        self._tasks = [
+            self.monitoring.start(),
+            asyncio.create_task(self.notifier.run(), name="notifier"),
+            asyncio.create_task(self.socket.run(), name="slack"),
+        ]
+        self.scheduler.start()
+        log.info(
+            "started", version=bot.__version__, checks=len(self.settings.checks), http_port=self.http.port
+        )
+
+    def request_stop(self) -> None:
+        """Let `run` return."""
+        self._stop_requested.set()
+
+    async def run(self) -> None:
+        """Until a stop is requested. A part that dies takes the process down: raises what it died of."""
+        stop = asyncio.create_task(self._stop_requested.wait())
+        try:
+            done, _ = await asyncio.wait([stop, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+                if task is not stop:
+                    raise RuntimeError(f"{task.get_name()} ended by itself")
+        finally:
+            stop.cancel()
+
+    async def stop(self) -> None:
+        """Take nothing new, write what was observed, deliver what is under way, close."""
+        log.info("stopping")
+        await self.scheduler.stop()
+        await self.socket.stop()
+        await self.listeners.finish()
+        await self.http.stop()
+        await self.monitoring.stop()
+        await self.notifier.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._resources.aclose()
+        log.info("stopped")
+
+    def troubles(self) -> list[str]:
+        """What Tocsin itself cannot do at present."""
+        found = {
+            "The database cannot be written": self.monitoring.trouble,
+            "Messages cannot be delivered": self.notifier.trouble,
+            "Slack is not connected": self.socket.trouble,
+        }
+        return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
+
+    async def health(self) -> Mapping[str, str]:
+        """The state of each part: `ok`, or what is wrong with it."""
+        parts: dict[str, Any] = {
+            "database": self.monitoring.trouble,
+            "delivery": self.notifier.trouble,
+            "slack": self.socket.trouble,
+        }
+        try:
+            async with self.database.snapshot() as connection:
+                await alerts.count_open(connection)
+        except (DatabaseError, OSError) as error:
+            parts["database"] = str(getattr(error, "orig", None) or error)
+        return {name: reason or "ok" for name, reason in parts.items()}
+
+    async def _check_itself(self) -> None:
+        await self._emergency.tell(self.monitoring.trouble)
+
+    async def _sweep(self) -> None:
+        """Drop what is older than the retention."""
+        now, keep = self.clock(), self.settings.retention
+        async with self.database.transaction() as connection:
+            await sources.forget_results(connection, now - keep.observations)
+            await runs.forget(connection, now - keep.runs)
+            await alerts.forget(connection, now - keep.alerts)
+            await outbox.purge(connection, now - _POSTS_KEPT)

@@ -1,0 +1,237 @@
+"""An alert as its message, and each event of its life as a line in its thread."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.blocks.message import (
+    Block,
+    Message,
+    actions,
+    button,
+    clock,
+    code,
+    context,
+    cut,
+    escape,
+    fields,
+    outside,
+    overflow,
+    person,
+    preformatted,
+    section,
+    when,
+)
+from bot.domain.alert import Alert, Event, EventKind, Status
+from bot.domain.decision import spell
+from bot.domain.severity import RESPONSE_TIME, Severity
+from bot.domain.template import format_value, look_up
+
+FIRING, ACKNOWLEDGED, RESOLVED, SILENCED = "#a30200", "#daa038", "#2eb886", "#dddddd"
+
+SEVERITY_EMOJI = {
+    Severity.CRITICAL: ":red_circle:",
+    Severity.HIGH: ":large_orange_circle:",
+    Severity.MEDIUM: ":large_yellow_circle:",
+    Severity.LOW: ":large_blue_circle:",
+}
+_MOST_REASON = 900
+_MOST_DIAGNOSTICS = 2
+_USERS = ("affected_users", "users_affected")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertContext:
+    """What an alert's message shows beside the alert: how often it came before, and whom to call."""
+
+    now: datetime
+    times_this_week: int = 1
+    mention: str = ""
+
+
+def render_alert(alert: Alert, around: AlertContext) -> Message:
+    """The alert as it stands now: what, where, since when, why, what to do (requirement MH1)."""
+    silenced = alert.status.is_open and alert.is_silenced(around.now)
+    head = _headline(alert, around, silenced=silenced)
+    body: list[Block] = [section(_why(alert)), fields(_facts(alert, around, silenced=silenced))]
+    if alert.status.is_open:
+        if steps := _steps(alert):
+            body.append(section(steps))
+        body += [preformatted(item.title, item.text) for item in alert.firing.diagnostics[:_MOST_DIAGNOSTICS]]
+    body.append(context(_small_print(alert, around)))
+    if alert.status.is_open:
+        body.append(actions(f"alert:{alert.id}", _buttons(alert, silenced=silenced)))
+    return Message(
+        text=_text(alert, around, head),
+        blocks=(section(head),),
+        body=tuple(body),
+        color=_color(alert, silenced=silenced),
+    )
+
+
+def _headline(alert: Alert, around: AlertContext, *, silenced: bool) -> str:
+    title = outside(alert.firing.title, 250)
+    priority = alert.severity.priority
+    match alert.status:
+        case Status.RESOLVED:
+            after = f" after {spell(alert.closed_at - alert.opened_at)}" if alert.closed_at else ""
+            return f":white_check_mark: *Resolved: {title}* ({priority}){after}"
+        case Status.EXPIRED:
+            return f":hourglass: *Expired: {title}* ({priority})"
+    if silenced:
+        return f":no_bell: *Silenced: {title}* ({priority} {alert.severity.word})"
+    if alert.status is Status.ACKNOWLEDGED:
+        by = person(alert.acknowledged_by)
+        return f":eyes: *{priority} {alert.severity.word}: {title}* (acknowledged by {by})"
+    mention = f" {around.mention}" if around.mention else ""
+    return f"{SEVERITY_EMOJI[alert.severity]} *{priority} {alert.severity.word}: {title}*{mention}"
+
+
+def _color(alert: Alert, *, silenced: bool) -> str:
+    if not alert.status.is_open:
+        return RESOLVED if alert.status is Status.RESOLVED else SILENCED
+    if silenced:
+        return SILENCED
+    return ACKNOWLEDGED if alert.status is Status.ACKNOWLEDGED else FIRING
+
+
+def _why(alert: Alert) -> str:
+    firing = alert.firing
+    said = config_text(firing.message, 1200) if firing.message else ""
+    reason = outside(firing.reason, _MOST_REASON)
+    return f"{said}\n*Why:* {reason}" if said else reason or "-"
+
+
+def config_text(text: str, limit: int) -> str:
+    """A message from the configuration with its fields filled in: emoji stay, mentions do not."""
+    return cut(escape(text), limit)
+
+
+def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[str, str]]:
+    firing = alert.firing
+    where = code(firing.resource)
+    if firing.resource != firing.source.name:
+        where += f" ({firing.source.kind.value} {code(firing.source.name)})"
+    facts = [("Where", where), ("Since", when(alert.opened_at))]
+    if alert.count > 1:
+        facts.append(("Seen", f"{alert.count} times, last {clock(alert.last_seen)}"))
+    users = next((found for name in _USERS if (found := look_up(firing.fields, name)) is not None), None)
+    if users is not None:
+        facts.append(("Users affected", outside(format_value(users, ""), 50)))
+    if alert.status is Status.ACKNOWLEDGED and alert.acknowledged_at:
+        facts.append(("Acknowledged", f"{person(alert.acknowledged_by)}, {clock(alert.acknowledged_at)}"))
+    if silenced and alert.silenced_until:
+        until = f"until {when(alert.silenced_until)}"
+        facts.append(("Silenced", f"{until} by {person(alert.silenced_by)}"))
+        if alert.silence_reason:
+            facts.append(("Silenced because", outside(alert.silence_reason, 300)))
+    if not alert.status.is_open and alert.closed_at:
+        by = f"by {person(alert.closed_by)}" if alert.closed_by else "by itself"
+        word = "Expired" if alert.status is Status.EXPIRED else "Resolved"
+        facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
+    if alert.status.is_open and alert.firing.held_by:
+        facts.append(("Explained by", f"check {code(alert.firing.held_by)}, which fails too"))
+    if alert.note:
+        facts.append(("Note", outside(alert.note, 500)))
+    return facts
+
+
+def _steps(alert: Alert) -> str:
+    firing = alert.firing
+    lines = [f"{number}. {step_text(step)}" for number, step in enumerate(firing.recommendations[:5], 1)]
+    if firing.runbook:
+        lines.append(f":book: {_link(firing.runbook, 'Runbook')}")
+    return "*What to do*\n" + "\n".join(lines) if lines else ""
+
+
+def step_text(step: str) -> str:
+    """A recommendation; the parts in backticks stay code."""
+    return cut(escape(step), 300)
+
+
+def _link(address: str, text: str) -> str:
+    if re.fullmatch(r"https?://[^\s|<>]+", address):
+        return f"<{escape(address)}|{text}>"
+    return f"{text}: {outside(address, 300)}"
+
+
+def _small_print(alert: Alert, around: AlertContext) -> str:
+    parts = [f"Alert #{alert.id}", f"rule {code(alert.firing.rule)}", escape(alert.firing.category)]
+    if alert.status is Status.ACTIVE:
+        parts.append(f"respond within {spell(RESPONSE_TIME[alert.severity])}")
+    if around.times_this_week > 1:
+        parts.append(f"{_ordinal(around.times_this_week)} time in 7 days")
+    return " · ".join(parts)
+
+
+def _ordinal(number: int) -> str:
+    teens = 10 <= number % 100 <= 20
+    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+
+
+def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
+    number = str(alert.id)
+    acknowledged = alert.status is Status.ACKNOWLEDGED
+    first = (
+        button("Unacknowledge", "alert:unacknowledge", number)
+        if acknowledged
+        else button("Acknowledge", "alert:acknowledge", number, style="primary")
+    )
+    quiet = (
+        button("End silence", "alert:unsilence", number)
+        if silenced
+        else button("Silence…", "alert:silence", number)
+    )
+    notes = [("Resolve with a note…", f"resolve:{number}"), ("History", f"history:{number}")]
+    if not acknowledged:
+        notes.insert(0, ("Acknowledge with a note…", f"acknowledge:{number}"))
+    return [first, button("Resolve", "alert:resolve", number), quiet, overflow("alert:more", notes)]
+
+
+def _text(alert: Alert, around: AlertContext, head: str) -> str:
+    """Everything essential in plain words."""
+    firing = alert.firing
+    parts = [head.replace("*", ""), _why(alert).replace("*", ""), f"Where: {code(firing.resource)}",
+             f"Since {when(alert.opened_at)}"]  # fmt: skip
+    if alert.count > 1:
+        parts.append(f"Seen {alert.count} times")
+    if alert.status.is_open and (steps := _steps(alert)):
+        parts.append(steps.replace("*", ""))
+    parts.append(_small_print(alert, around))
+    return "\n".join(parts)
+
+
+_LINES = {
+    EventKind.ACKNOWLEDGED: ":eyes: {who} acknowledged this",
+    EventKind.UNACKNOWLEDGED: ":leftwards_arrow_with_hook: {who} is no longer on it; it needs somebody",
+    EventKind.RESOLVED: ":white_check_mark: {who} resolved this",
+    EventKind.RECOVERED: ":white_check_mark: Recovered",
+    EventKind.SILENCED: ":no_bell: {who} silenced this",
+    EventKind.UNSILENCED: ":bell: {who} ended the silence",
+    EventKind.EXPIRED: ":hourglass: Expired",
+    EventKind.REOPENED: ":rotating_light: Open again",
+    EventKind.SEVERITY: ":arrow_up_down: Severity changed",
+    EventKind.FIRED: ":rotating_light: Fired",
+}
+
+
+def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
+    """A line of an alert's thread. `mention` is whom a problem that came back must reach."""
+    line = _LINES[event.kind].format(who=person(event.actor))
+    if event.kind is EventKind.UNSILENCED and event.actor is None:
+        line = ":bell: The silence is over"
+    if event.kind is EventKind.SILENCED and alert.silenced_until:
+        line += f" until {when(alert.silenced_until)}"
+    if event.text:
+        line += f": {outside(event.text, 1500)}"
+    if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
+        line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
+    if event.kind is EventKind.REOPENED and mention:
+        line += f" {mention}"
+    return Message(text=line, blocks=(section(line),))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,157 @@
+"""A message and its parts: escaping and Slack's limits live here and nowhere else.
+
+Limits: docs.slack.dev/reference/block-kit, and the sum of all text that Slack accepts in practice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+Block = dict[str, Any]
+
+SECTION = 3000
+FIELD = 2000
+CONTEXT = 2000
+PREFORMATTED = 1200
+TOP_TEXT = 3500
+_ELLIPSIS = "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What Slack is given. `text` alone must say everything: screen readers and notifications read only it.
+
+    With a `color` the `body` stands behind a bar of that colour, below `blocks`.
+    """
+
+    text: str
+    blocks: tuple[Block, ...] = ()
+    body: tuple[Block, ...] = ()
+    color: str | None = None
+
+    def payload(self) -> dict[str, Any]:
+        """The arguments of chat.postMessage and chat.update that carry content."""
+        text = cut(self.text, TOP_TEXT)
+        if self.color is None:
+            return {"text": text, "blocks": [*self.blocks, *self.body], "attachments": []}
+        attachment = {"color": self.color, "blocks": list(self.body), "fallback": cut(self.text, 500)}
+        return {"text": text, "blocks": list(self.blocks), "attachments": [attachment]}
+
+    def plain(self) -> dict[str, Any]:
+        """The same without blocks, for when Slack refuses them."""
+        return {"text": cut(self.text, TOP_TEXT), "blocks": [], "attachments": []}
+
+    def identity(self) -> str:
+        """Equal for messages that look the same."""
+        content = json.dumps(self.payload(), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def escape(text: str) -> str:
+    """Outside text made harmless: nothing in it can mention, link or format by angle brackets."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most `limit` characters of escaped text, never ending inside `&amp;`, `<@U…>` or a link."""
+    if len(text) <= limit:
+        return text
+    kept = text[: limit - 1]
+    for opening, closing in (("&", ";"), ("<", ">")):
+        start = kept.rfind(opening)
+        if start != -1 and closing not in kept[start:] and len(kept) - start < 300:
+            kept = kept[:start]
+    return kept.rstrip() + _ELLIPSIS
+
+
+def outside(text: str, limit: int) -> str:
+    """Text from outside as mrkdwn: escaped, its formatting signs disarmed, cut."""
+    quiet = escape(text.replace("\r", "")).replace("`", "ˋ").replace("*", "∗").replace("~", "∼")
+    return cut(quiet, limit)
+
+
+def code(text: str, limit: int = 200) -> str:
+    """Outside text as inline code."""
+    return "`" + cut(escape(text.replace("`", "ˋ").replace("\n", " ")), limit) + "`" if text.strip() else "-"
+
+
+def section(text: str) -> Block:
+    """A paragraph of mrkdwn whose outside parts are escaped already."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION) or " "}}
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> Block:
+    """Up to ten labelled values in two columns."""
+    cells = [{"type": "mrkdwn", "text": cut(f"*{label}*\n{value}", FIELD)} for label, value in pairs]
+    return {"type": "section", "fields": cells[:10]}
+
+
+def context(*texts: str) -> Block:
+    """Small print."""
+    elements = [{"type": "mrkdwn", "text": cut(text, CONTEXT)} for text in texts if text]
+    return {"type": "context", "elements": elements[:10]}
+
+
+def divider() -> Block:
+    return {"type": "divider"}
+
+
+def preformatted(title: str, text: str, limit: int = PREFORMATTED) -> Block:
+    """Outside text exactly as it is; rich text is not parsed, so nothing in it can mention or link."""
+    shown = text.strip("\n") or "-"
+    if len(shown) > limit:
+        shown = shown[: limit - 1] + _ELLIPSIS
+    heading = {
+        "type": "rich_text_section",
+        "elements": [{"type": "text", "text": title[:150], "style": {"bold": True}}],
+    }
+    body = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
+    return {"type": "rich_text", "elements": [heading, body]}
+
+
+def button(text: str, action_id: str, value: str, *, style: str | None = None) -> Block:
+    """A button; `style` is primary or danger."""
+    element: Block = {
+        "type": "button",
+        "text": {"type": "plain_text", "text": text[:75], "emoji": True},
+        "action_id": action_id[:255],
+        "value": value[:2000],
+    }
+    return {**element, "style": style} if style else element
+
+
+def overflow(action_id: str, options: Iterable[tuple[str, str]]) -> Block:
+    """A menu of up to five (text, value) options."""
+    return {
+        "type": "overflow",
+        "action_id": action_id,
+        "options": [
+            {"text": {"type": "plain_text", "text": text[:75]}, "value": value[:150]}
+            for text, value in list(options)[:5]
+        ],
+    }
+
+
+def actions(block_id: str, elements: Iterable[Block]) -> Block:
+    """A row of up to 25 elements."""
+    return {"type": "actions", "block_id": block_id[:255], "elements": list(elements)[:25]}
+
+
+def when(instant: datetime, style: str = "{date_short_pretty} {time}") -> str:
+    """An instant in each reader's own zone and language; UTC where that cannot be shown."""
+    return f"<!date^{int(instant.timestamp())}^{style}|{instant:%Y-%m-%d %H:%M} UTC>"
+
+
+def clock(instant: datetime) -> str:
+    """The time of day in each reader's own zone."""
+    return when(instant, "{time}")
+
+
+def person(user: str | None) -> str:
+    """A Slack user by id, shown by name; pings nobody in an edit or a context."""
+    return f"<@{user}>" if user else "Tocsin"

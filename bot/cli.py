@@ -1,0 +1,208 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import os
+import signal
+import socket
+from json import dumps
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+
+import bot
+from bot import failpoint
+from bot.app import Tocsin
+from bot.checking import check_now, exit_code
+from bot.config import ConfigInvalid, Settings, describe, load, warnings
+from bot.demo.play import DemoFailed, play
+from bot.domain.clock import system_clock
+from bot.logs import configure_logs
+from bot.progress import progress_table
+from handlers.slack.manifest import create_app_link, manifest_yaml
+from storage.database import Database, DatabaseUnusable
+from storage.schema import upgrade
+
+log = structlog.get_logger(__name__)
+
+INVALID = 2
+_DEMO_PORT = 8888
+
+app = typer.Typer(
+    name="tocsin",
+    help="A Slack-first monitoring bot.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+db = typer.Typer(name="db", help="The database.", no_args_is_help=True)
+app.add_typer(db)
+
+ConfigFile = Annotated[
+    Path, typer.Option("-c", "--config", help="The configuration.", envvar="TOCSIN_CONFIG")
+]
+_DEFAULT_FILE = Path("tocsin.yml")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tocsin {bot.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+@app.command()
+def run(
+    config: ConfigFile = _DEFAULT_FILE,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Run the bot until it is told to stop (SIGTERM or Ctrl-C)."""
+    settings = _settings(config)
+    configure_logs(log_level.upper(), secrets=settings.document.secrets)
+    for warning in warnings(settings):
+        log.warning("configuration", place=str(warning))
+    failpoint.arm(os.environ)
+    try:
+        asyncio.run(_run(settings))
+    except DatabaseUnusable as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(
+            f"cannot listen on {settings.http.bind}: {error.strerror or error}; change http.bind in {config}"
+        )
+
+
+async def _run(settings: Settings) -> None:
+    tocsin = Tocsin(settings)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, tocsin.request_stop)
+    try:
+        await tocsin.start()
+        await tocsin.run()
+    finally:
+        await tocsin.stop()
+
+
+@app.command()
+def validate(config: ConfigFile = _DEFAULT_FILE) -> None:
+    """Check the configuration: every mistake with its line; exit 2 when there is one."""
+    settings = _settings(config)
+    found = warnings(settings)
+    if found:
+        typer.echo(describe(found))
+    typer.echo(
+        f"{config}: ok, {len(settings.checks)} checks, {len(settings.jobs)} jobs, {len(settings.alerts)} rules"
+        + (f", {len(found)} warnings" if found else "")
+    )
+
+
+@app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="The checks to run; all without names.")] = None,
+    config: ConfigFile = _DEFAULT_FILE,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Run checks once, now: exit 0 ok, 1 warning, 2 critical, 3 unknown."""
+    settings = _settings(config, tokens_needed=False)
+    configure_logs("ERROR")
+    wanted = list(names or settings.checks)
+    for name in wanted:
+        if name not in settings.checks:
+            near = difflib.get_close_matches(name, settings.checks, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(settings.checks)}"
+            _fail(f'{config}: there is no check "{name}"; {hint}', INVALID)
+    with progress_table(wanted, quiet=json) as done:
+        checked = asyncio.run(check_now(settings, wanted, system_clock, done))
+    if json:
+        typer.echo(dumps([item.as_json() for item in checked], ensure_ascii=False, indent=2))
+    raise typer.Exit(exit_code(checked))
+
+
+@app.command()
+def manifest(
+    prefix: Annotated[str, typer.Option(help="The first word of the slash commands.")] = "tocsin",
+    link: Annotated[
+        bool, typer.Option("--link", help="Print the address that creates the app in Slack.")
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest."""
+    typer.echo(create_app_link(prefix) if link else manifest_yaml(prefix), nl=link)
+
+
+@app.command()
+def demo(
+    port: Annotated[
+        int | None, typer.Option(help="The page's port, 0 for any; 8888 or any unless given.")
+    ] = None,
+) -> None:
+    """A local workspace in the browser, the bot, and a shop to break: no account needed."""
+
+    def say(address: str) -> None:
+        typer.echo(f"Open {address}  (Ctrl-C ends it)")
+
+    try:
+        asyncio.run(play(_demo_port() if port is None else port, say))
+    except DemoFailed as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(
+            f"cannot listen on port {port}: {error.strerror or error}; choose another with --port, or 0 for any"
+        )
+    except KeyboardInterrupt:
+        pass
+
+
+@db.command("upgrade")
+def db_upgrade(config: ConfigFile = _DEFAULT_FILE) -> None:
+    """Create the tables or bring them to this version."""
+    settings = _settings(config)
+
+    async def work() -> None:
+        database = Database(settings.database)
+        try:
+            await upgrade(database)
+        finally:
+            await database.close()
+
+    try:
+        asyncio.run(work())
+    except DatabaseUnusable as error:
+        _fail(str(error))
+    typer.echo("the database is at this version's schema")
+
+
+def _demo_port() -> int:
+    """The port people remember, or any when something listens there."""
+    with socket.socket() as probe:
+        return 0 if probe.connect_ex(("127.0.0.1", _DEMO_PORT)) == 0 else _DEMO_PORT
+
+
+def _settings(config: Path, *, tokens_needed: bool = True) -> Settings:
+    """The settings, or every mistake and exit 2."""
+    try:
+        return load(config, os.environ, tokens_needed=tokens_needed)
+    except ConfigInvalid as error:
+        _fail(describe(error.mistakes), INVALID)
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The command `tocsin`."""
+    app()

@@ -1,0 +1,98 @@
+"""Times of day, schedules and zones, as tocsin.yml writes them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from cronsim import CronSim, CronSimError
+from pydantic import BeforeValidator, PlainSerializer
+
+from bot.config.suggest import closest
+from bot.config.wording import shown_as, text_of
+
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """From one time of day to another; past midnight when the end is the earlier."""
+
+    start: time
+    end: time
+
+    def __str__(self) -> str:
+        return f"{self.start:%H:%M}-{self.end:%H:%M}"
+
+    def holds(self, moment: time) -> bool:
+        """Whether a local time of day lies in the window; the last minute is part of it."""
+        moment = moment.replace(second=0, microsecond=0, tzinfo=None)
+        if self.start <= self.end:
+            return self.start <= moment <= self.end
+        return moment >= self.start or moment <= self.end
+
+
+def parse_time(value: Any) -> time:
+    """`07:30`, a time of day."""
+    if isinstance(value, time):
+        return value
+    if match := _TIME.fullmatch(text_of(value)):
+        return time(int(match[1]), int(match[2]))
+    raise ValueError(f'{shown_as(value)} is not a time of day; write one such as "07:30"')
+
+
+def parse_times(value: Any) -> tuple[time, ...]:
+    """One time of day, or a list of them, earliest first."""
+    items = value if isinstance(value, list | tuple) else [value]
+    return tuple(sorted({parse_time(item) for item in items}))
+
+
+def parse_window(value: Any) -> TimeWindow:
+    """`07:30-23:59`."""
+    if isinstance(value, TimeWindow):
+        return value
+    start, dash, end = text_of(value).replace("–", "-").partition("-")
+    if dash and _TIME.fullmatch(start.strip()) and _TIME.fullmatch(end.strip()):
+        return TimeWindow(parse_time(start), parse_time(end))
+    raise ValueError(f'{shown_as(value)} is not a part of the day; write one such as "07:30-23:59"')
+
+
+def parse_cron(value: Any) -> str:
+    """Five fields of cron. Raises ValueError saying which is wrong."""
+    text = " ".join(text_of(value).split())
+    try:
+        CronSim(text, datetime(2024, 1, 1))  # noqa: DTZ001
+    except CronSimError as error:
+        problem = {"Wrong number of fields": "it needs five fields"}.get(str(error), str(error).lower())
+        raise ValueError(
+            f'{shown_as(value)} is not a cron schedule: {problem}; "30 7 * * 1" is 07:30 each Monday'
+        ) from None
+    return text
+
+
+def parse_zone(value: Any) -> ZoneInfo:
+    """A time zone of the IANA database."""
+    if isinstance(value, ZoneInfo):
+        return value
+    name, known = text_of(value), available_timezones()
+    if name in known:
+        return ZoneInfo(name)
+    hint = closest(name, known) or "write one such as Europe/London"
+    raise ValueError(f"{shown_as(value)} is not a time zone; {hint}")
+
+
+_AS_TEXT = PlainSerializer(str, return_type=str)
+TimeOfDay = Annotated[
+    time, BeforeValidator(parse_time), PlainSerializer(lambda moment: f"{moment:%H:%M}", return_type=str)
+]
+TimesOfDay = Annotated[
+    tuple[time, ...],
+    BeforeValidator(parse_times),
+    PlainSerializer(lambda times: [f"{moment:%H:%M}" for moment in times], return_type=list[str]),
+]
+Window = Annotated[TimeWindow, BeforeValidator(parse_window), _AS_TEXT]
+Cron = Annotated[str, BeforeValidator(parse_cron)]
+Zone = Annotated[ZoneInfo, BeforeValidator(parse_zone), _AS_TEXT]

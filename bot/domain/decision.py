@@ -1,0 +1,194 @@
+"""From one observation and what is remembered to the changes it makes: pure, and the heart of it all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain import alert as lifecycle
+from bot.domain.alert import Alert, Change, Event, EventKind, Firing, fingerprint
+from bot.domain.condition import Outcome
+from bot.domain.observation import Observation, variables
+from bot.domain.recommendation import recommend
+from bot.domain.rule import CannotRun, Judgement, Rule, RuleGroup, Streak, judge
+from bot.domain.severity import Severity
+from bot.domain.template import render
+from checks.result import State, Value
+
+_MOST_FIELDS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hush:
+    """A silence that covers a fingerprint: until when, whose, and why."""
+
+    until: datetime
+    by: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What is known already that bears on an observation; alerts and silences by fingerprint.
+
+    `failing` are the checks, among those its rules depend on, that are critical now.
+    """
+
+    streaks: Mapping[str, Streak] = field(default_factory=dict)
+    previous: Mapping[str, Value] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
+    open: Mapping[str, Alert] = field(default_factory=dict)
+    closed: Mapping[str, Alert] = field(default_factory=dict)
+    silences: Mapping[str, Hush] = field(default_factory=dict)
+    failing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an observation changes. `state` is how its source stands with what the rules found."""
+
+    state: State
+    streaks: Mapping[str, Streak]
+    changes: tuple[Change, ...]
+
+
+def resources(groups: tuple[RuleGroup, ...], observation: Observation, names: Mapping[str, Any]) -> set[str]:
+    """What the alerts of these rules could be about."""
+    return {rule.resource_of(observation, names) for group in groups for rule in group.rules}
+
+
+def fingerprints(
+    groups: tuple[RuleGroup, ...], observation: Observation, names: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Of every alert that these rules could raise for this observation."""
+    return tuple(
+        fingerprint(rule.name, rule.resource_of(observation, names))
+        for group in groups
+        for rule in group.rules
+    )
+
+
+def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Memory) -> Decision:
+    """Judge an observation by its rules and say what becomes of each alert."""
+    names = variables(observation, memory.previous, memory.baseline)
+    judgements = judge(groups, observation, names, memory.streaks)
+    changes = (_change(judgement, observation, names, memory) for judgement in judgements)
+    return Decision(
+        state=_standing(observation.state, judgements),
+        streaks={judgement.rule.name: judgement.streak for judgement in judgements},
+        changes=tuple(change for change in changes if change is not None),
+    )
+
+
+_WORSE = (State.OK, State.PENDING, State.UNKNOWN, State.WARNING, State.CRITICAL)
+
+
+def _standing(own: State, judgements: tuple[Judgement, ...]) -> State:
+    """A source is as bad as the worst of what it reports and what its rules say of that."""
+    found = [own]
+    for judgement in judgements:
+        if judgement.verdict.outcome is Outcome.TRUE and not isinstance(judgement.rule.question, CannotRun):
+            severity = judgement.rule.severity or judgement.verdict.severity
+            found.append(State.CRITICAL if severity is Severity.CRITICAL else State.WARNING)
+    return max(found, key=_WORSE.index)
+
+
+def _change(
+    judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
+) -> Change | None:
+    key = fingerprint(judgement.rule.name, judgement.rule.resource_of(observation, names))
+    current = memory.open.get(key)
+    if current is not None:
+        return _continue(current, judgement, observation, names, memory)
+    if not judgement.raises:
+        return None
+    firing = _firing(judgement, observation, names, memory)
+    change = _begin(firing, judgement, observation.at, memory.closed.get(key))
+    return _hushed(change, memory.silences.get(key), observation.at)
+
+
+def _continue(
+    current: Alert,
+    judgement: Judgement,
+    observation: Observation,
+    names: Mapping[str, Any],
+    memory: Memory,
+) -> Change | None:
+    if judgement.verdict.outcome is Outcome.TRUE:
+        return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
+    if judgement.clears:
+        return lifecycle.recover(current, observation.summary, observation.at)
+    return None
+
+
+def _begin(firing: Firing, judgement: Judgement, now: datetime, last: Alert | None) -> Change | None:
+    """A new alert, or the last one again when it ended within the rule's window."""
+    if last is None or last.closed_at is None:
+        return lifecycle.fire(firing, now)
+    ago = now - last.closed_at
+    since = judgement.streak.since
+    never_stopped = last.closed_by is not None and since is not None and since <= last.closed_at
+    if never_stopped:
+        if ago < judgement.rule.dedupe:
+            return None  # somebody resolved it; the window is theirs to make that true
+        return lifecycle.reopen(last, firing, now, f"still failing {spell(ago)} after it was resolved")
+    if ago < judgement.rule.dedupe:
+        return lifecycle.reopen(last, firing, now, f"came back after {spell(ago)}")
+    return lifecycle.fire(firing, now)
+
+
+def _hushed(change: Change | None, silence: Hush | None, now: datetime) -> Change | None:
+    if change is None or silence is None or silence.until <= now:
+        return change
+    quiet = replace(
+        change.alert,
+        silenced_until=silence.until,
+        silenced_by=silence.by,
+        silence_reason=silence.reason,
+    )
+    event = Event(kind=EventKind.SILENCED, at=now, text=silence.reason or "", actor=silence.by)
+    return replace(change, alert=quiet, events=(*change.events, event))
+
+
+def _firing(
+    judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
+) -> Firing:
+    rule, verdict = judgement.rule, judgement.verdict
+    return Firing(
+        rule=rule.name,
+        source=observation.source,
+        resource=rule.resource_of(observation, names),
+        severity=rule.severity or verdict.severity or Severity.MEDIUM,
+        category=rule.category,
+        title=render(rule.title, names),
+        message=render(rule.message, names) if rule.message else "",
+        reason=verdict.reason,
+        fields=dict(list(observation.fields.items())[:_MOST_FIELDS]),
+        diagnostics=observation.diagnostics,
+        recommendations=_recommendations(rule, judgement, observation),
+        runbook=rule.runbook,
+        mention=rule.mention,
+        channel=rule.channel,
+        expire_after=rule.expire,
+        held_by=next((name for name in rule.depends_on if name in memory.failing), None),
+    )
+
+
+def _recommendations(rule: Rule, judgement: Judgement, observation: Observation) -> tuple[str, ...]:
+    own = rule.recommendations or recommend(rule.category, judgement.verdict.field, judgement.verdict.reason)
+    return (observation.remedy, *own) if observation.remedy else own
+
+
+def spell(length: timedelta) -> str:
+    """A length of time in the two largest units: `4 min 12 s`, `3 h`, `2 d 5 h`."""
+    seconds = max(0, round(length.total_seconds()))
+    parts = []
+    for name, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count} {name}")
+        elif parts:
+            break
+    return " ".join(parts[:2]) or "0 s"

@@ -1,0 +1,72 @@
+"""One execution of a job, as it was reported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.observation import Observation, Source, SourceKind
+from checks.result import Diagnostic, State, Value
+
+
+class RunStatus(StrEnum):
+    """How a run ended."""
+
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+    TIMEOUT = "TIMEOUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A line of the format of requirement FY3. `fields` holds all of it but what has a place here."""
+
+    run_id: str | None = None
+    job: str
+    status: RunStatus
+    level: str = "INFO"
+    finished_at: datetime
+    duration_seconds: float | None = None
+    exit_code: int | None = None
+    fields: Mapping[str, Value] = field(default_factory=dict)
+
+
+def observation_of(run: Run, now: datetime) -> Observation:
+    """What rules see of a run: its fields, its status, and how it ended in words.
+
+    It counts from when the run ended, or from now where a job's clock is ahead of ours.
+    """
+    fields: dict[str, Value] = {**run.fields, "status": run.status.value}
+    if run.exit_code is not None:
+        fields["exit_code"] = run.exit_code
+    if run.duration_seconds is not None:
+        fields["duration_seconds"] = run.duration_seconds
+    return Observation(
+        source=Source(kind=SourceKind.JOB, name=run.job),
+        resource=run.job,
+        state=State.OK if run.status is RunStatus.SUCCESS else State.CRITICAL,
+        at=min(run.finished_at, now),
+        summary=summary(run),
+        fields=fields,
+        diagnostics=_diagnostics(run),
+    )
+
+
+def summary(run: Run) -> str:
+    """`SUCCESS in 12.3 s`, `ERROR (exit code 3) in 2 s: CSV_INVALID`."""
+    code = f" (exit code {run.exit_code})" if run.exit_code else ""
+    took = f" in {run.duration_seconds:.4g} s" if run.duration_seconds is not None else ""
+    why = run.fields.get("error") or run.fields.get("error_codes") or ""
+    if isinstance(why, list):
+        why = ", ".join(str(item) for item in why)
+    return f"{run.status.value}{code}{took}" + (f": {why}" if why else "")
+
+
+_LOGS = ("output", "output_tail", "stderr", "log", "traceback", "stack_trace")
+
+
+def _diagnostics(run: Run) -> tuple[Diagnostic, ...]:
+    found = ((name, run.fields.get(name)) for name in _LOGS)
+    return tuple(Diagnostic(title=name, text=text) for name, text in found if isinstance(text, str) and text)

@@ -1,0 +1,260 @@
+"""Use case: record what was observed.
+
+One writer commits whatever queued while its last commit ran, and answers each caller after the commit that
+holds its observation. What checks find is kept and tried again while the database cannot be written; who
+waits for an answer is told at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+
+from bot import failpoint
+from bot.announcing import Announcer
+from bot.domain.clock import Clock
+from bot.domain.decision import Memory, evaluate, fingerprints, resources
+from bot.domain.observation import Observation, Source, cleaned, variables
+from bot.domain.rule import RuleGroup, baselines_of
+from bot.domain.run import Run, observation_of
+from bot.domain.standing import Standing
+from checks.result import State
+from storage import alerts, baselines, runs, sources
+from storage.alerts import StaleAlert
+from storage.database import Connection, Database, DatabaseError
+
+log = structlog.get_logger(__name__)
+
+_LARGEST_BATCH = 256
+_MOST_KEPT = 10_000
+_RETRY = timedelta(seconds=1)
+_BASELINE_KEPT = timedelta(minutes=10)
+_SLOWEST_RETRY = timedelta(seconds=30)
+
+
+class Rulebook(Protocol):
+    """Which rules are asked of a source's observations."""
+
+    def groups_for(self, source: Source) -> tuple[RuleGroup, ...]: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    """Something to record. Without an `answer` nobody waits, and it is kept until it is written."""
+
+    observation: Observation
+    run: Run | None = None
+    answer: asyncio.Future[bool] | None = None
+
+
+class Monitoring:
+    """Records observations and what they change. Call `start` before and `stop` after.
+
+    `wake` is called after every commit that left something to deliver.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        rulebook: Rulebook,
+        announcer: Announcer,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._rulebook = rulebook
+        self._announcer = announcer
+        self._clock = clock
+        self._wake = wake
+        self._queue: deque[_Item] = deque()
+        self._baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = {}
+        self._something = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._writer: asyncio.Task[None] | None = None
+        self.trouble: str | None = None
+        """Why nothing can be written at present, or None."""
+
+    def observe(self, observation: Observation) -> None:
+        """Record what a check found, soon. Kept in memory while the database cannot be written."""
+        if len(self._queue) >= _MOST_KEPT:
+            lost = self._queue.popleft()
+            log.error("observation_dropped", source=str(lost.observation.source), kept=_MOST_KEPT)
+            if lost.answer is not None and not lost.answer.done():
+                lost.answer.set_exception(ConnectionError("too much waits to be written"))
+        self._put(_Item(cleaned(observation)))
+
+    async def record(self, observation: Observation) -> None:
+        """Record an observation; returns after the commit. Raises DatabaseError."""
+        await self._ask(_Item(cleaned(observation)))
+
+    async def record_run(self, run: Run) -> bool:
+        """Record a run; returns after the commit. False when its `run_id` is known. Raises DatabaseError."""
+        return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run))
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin to write; the task ends only by `stop` or by a defect."""
+        self._writer = asyncio.create_task(self._write_forever(), name="monitoring-writer")
+        return self._writer
+
+    async def settle(self) -> None:
+        """Wait until everything observed so far is written."""
+        await self._idle.wait()
+
+    async def stop(self) -> None:
+        """Write what is queued, then end; gives up after a few seconds when the database refuses."""
+        if self._writer is None:
+            return
+        try:
+            async with asyncio.timeout(5):
+                await self._idle.wait()
+        except TimeoutError:
+            log.error("observations_lost_at_stop", count=len(self._queue), reason=self.trouble)
+        self._writer.cancel()
+        await asyncio.gather(self._writer, return_exceptions=True)
+
+    async def _ask(self, item: _Item) -> bool:
+        item.answer = asyncio.get_running_loop().create_future()
+        self._put(item)
+        return await item.answer
+
+    def _put(self, item: _Item) -> None:
+        self._queue.append(item)
+        self._idle.clear()
+        self._something.set()
+
+    async def _write_forever(self) -> None:
+        delay = _RETRY
+        while True:
+            await self._something.wait()
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
+            if not batch:
+                self._something.clear()
+                self._idle.set()
+                continue
+            kept = await self._write(batch)
+            if not kept:
+                delay = _RETRY
+                continue
+            self._queue.extendleft(reversed(kept))
+            await asyncio.sleep(delay.total_seconds())
+            delay = min(delay * 2, _SLOWEST_RETRY)
+
+    async def _write(self, batch: list[_Item]) -> list[_Item]:
+        """Commit a batch, alone each if together they fail; returns those to try again."""
+        try:
+            await self._commit(batch)
+        except (DatabaseError, OSError, StaleAlert) as error:
+            if len(batch) > 1:
+                return [kept for item in batch for kept in await self._write([item])]
+            return self._failed(batch[0], error)
+        except Exception as error:
+            if len(batch) > 1:
+                return [kept for item in batch for kept in await self._write([item])]
+            log.exception("observation_not_recorded", source=str(batch[0].observation.source))
+            self._answer_error(batch[0], error)
+        return []
+
+    def _failed(self, item: _Item, error: Exception) -> list[_Item]:
+        if not isinstance(error, StaleAlert):
+            reason = str(getattr(error, "orig", None) or error)
+            if self.trouble is None:
+                log.error("database_unwritable", reason=reason)
+            self.trouble = reason
+        if item.answer is None:
+            return [item]
+        self._answer_error(item, error)
+        return []
+
+    @staticmethod
+    def _answer_error(item: _Item, error: Exception) -> None:
+        if item.answer is not None and not item.answer.done():
+            item.answer.set_exception(error)
+
+    async def _commit(self, batch: list[_Item]) -> None:
+        async with self._database.transaction() as connection:
+            stored = [await self._record(connection, item) for item in batch]
+            failpoint.reach("before_commit")
+        failpoint.reach("after_commit")
+        if self.trouble is not None:
+            log.info("database_writable_again")
+            self.trouble = None
+        for item, new in zip(batch, stored, strict=True):
+            if item.answer is not None and not item.answer.done():
+                item.answer.set_result(new)
+        self._wake()
+
+    async def _record(self, connection: Connection, item: _Item) -> bool:
+        """Store one observation with all it changes; False for a run that was stored before."""
+        observation = item.observation
+        if item.run is not None:
+            known = await runs.add(self._database, connection, item.run, observation.at) is None
+            if known:
+                return False
+        before = await sources.get(connection, observation.source, observation.resource)
+        if before is not None and before.at > observation.at:
+            await self._keep(connection, item, observation.state)
+            return True  # late news: kept, but the last word stands
+        groups = self._rulebook.groups_for(observation.source)
+        memory = await self._recall(connection, observation, groups, before)
+        decision = evaluate(groups, observation, memory)
+        await self._keep(connection, item, decision.state)
+        stood = replace(observation, state=decision.state)
+        await sources.put(self._database, connection, stood, decision.streaks, before)
+        for change in decision.changes:
+            await self._announcer.store(connection, change, observation.at)
+        return True
+
+    async def _keep(self, connection: Connection, item: _Item, state: State) -> None:
+        if item.run is None:
+            await sources.add_result(connection, replace(item.observation, state=state))
+
+    async def _recall(
+        self,
+        connection: Connection,
+        observation: Observation,
+        groups: tuple[RuleGroup, ...],
+        before: Standing | None,
+    ) -> Memory:
+        known: Mapping[str, Any] = before.fields if before is not None else {}
+        streaks = before.streaks if before is not None else {}
+        baseline = await self._baseline(connection, observation, groups)
+        names = variables(observation, known, baseline)
+        about = resources(groups, observation, names)
+        open_alerts = await alerts.open_of_source(connection, observation.source, about)
+        needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
+        failing = await sources.failing(connection, needed) if needed else frozenset()
+        memory = Memory(streaks=streaks, previous=known, baseline=baseline, open=open_alerts, failing=failing)
+        quiet = not open_alerts and not evaluate(groups, observation, memory).changes
+        if quiet:
+            return memory  # nothing to raise, so nothing of the past matters
+        keys = fingerprints(groups, observation, names)
+        return replace(
+            memory,
+            closed=await alerts.latest_closed(connection, keys),
+            silences=await alerts.silences_over(connection, keys, observation.at),
+        )
+
+    async def _baseline(
+        self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]
+    ) -> dict[str, float]:
+        """What the fields that rules compare usually are; asked of the database every few minutes."""
+        usual: dict[str, float] = {}
+        for name in baselines_of(groups):
+            key = (observation.source, name)
+            known = self._baselines.get(key)
+            if known is None or observation.at - known[0] > _BASELINE_KEPT:
+                mean = await baselines.mean(
+                    self._database, connection, observation.source, name, observation.at
+                )
+                known = self._baselines[key] = (observation.at, mean)
+            if known[1] is not None:
+                usual[name] = known[1]
+        return usual

@@ -1,0 +1,433 @@
+"""The outbox relay: claim, render, deliver, record.
+
+Each lane (a channel of a destination) is worked by one task at a time, in order of priority and at the pace
+the destination allows. An entry says that a view is stale, never what it shows, so retries and reordering
+converge. From the claim on an entry is in doubt: whoever finds it so later looks for its key before posting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from bot import failpoint
+from bot.blocks.alert import AlertContext, render_alert, render_event
+from bot.blocks.message import Message, context
+from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
+from bot.domain.alert import Alert, Event, EventKind
+from bot.domain.clock import Clock
+from bot.domain.severity import Severity
+from bot.pacing import TokenBucket
+from storage import alerts, outbox
+from storage.database import Database, DatabaseError
+from storage.outbox import Entry, EntryKind, Lane, Sent
+
+log = structlog.get_logger(__name__)
+
+POST_INTERVAL = timedelta(seconds=1)
+EDIT_INTERVAL = timedelta(milliseconds=1200)
+_EDIT_BURST = 10
+_FIRST_RETRY = timedelta(seconds=2)
+_SLOWEST_RETRY = timedelta(minutes=5)
+_LONGEST_REST = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What an entry comes to when it is rendered now. `existing`: edit this instead of posting."""
+
+    message: Message
+    key: str
+    alert_id: int | None
+    existing: Sent | None = None
+    thread_ts: str | None = None
+    channel: str
+    broadcast: bool = False
+
+    def is_shown(self) -> bool:
+        """Whether the message that stands shows this already."""
+        return self.existing is not None and self.existing.shown == self.message.identity()
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How fast a lane may go, and until when it must rest.
+
+    Mere refreshes of a count have an allowance of their own, so that they never hold up what is urgent;
+    `reserved` are the instants that entries put off were promised. A `suspect` lane is tried with a ping
+    before anything of it is claimed: after an outage the most urgent entry goes first.
+    """
+
+    posts: TokenBucket = field(default_factory=lambda: TokenBucket(POST_INTERVAL, 1))
+    edits: TokenBucket = field(default_factory=lambda: TokenBucket(EDIT_INTERVAL, _EDIT_BURST))
+    refreshes: TokenBucket = field(default_factory=lambda: TokenBucket(EDIT_INTERVAL * 2, 1))
+    reserved: dict[int, datetime] = field(default_factory=dict)
+    rest_until: datetime | None = None
+    suspect: bool = False
+    failures: int = 0
+
+    def ready_at(self, now: datetime) -> datetime:
+        return max(now, self.rest_until or now, self.posts.ready_at(now))
+
+    def rest(self, now: datetime) -> datetime:
+        """Stay away from a lane that failed, longer each time."""
+        self.suspect = True
+        self.rest_until = now + _backoff(self.failures, _LONGEST_REST)
+        self.failures += 1
+        return self.rest_until
+
+    def edit_at(self, entry: Entry, now: datetime) -> datetime:
+        """When this entry may edit its message; reserves the instant."""
+        promised = self.reserved.pop(entry.id, None)
+        if promised is not None and promised <= now:
+            return now
+        bucket = self.refreshes if entry.priority % 10 else self.edits
+        ready = promised or bucket.ready_at(now)
+        if promised is None:
+            bucket.take(now)
+        if ready > now:
+            self.reserved[entry.id] = ready
+        return ready
+
+
+class Notifier:
+    """Delivers what the outbox holds. `mention` turns a rule's `@names` into Slack's mentions."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        destinations: Mapping[str, Destination],
+        default_channel: str,
+        clock: Clock,
+        mention: Callable[[str | None], str],
+        owner: str,
+    ) -> None:
+        self._database = database
+        self._destinations = destinations
+        self._default_channel = default_channel
+        self._clock = clock
+        self._mention = mention
+        self._owner = owner
+        self._paces: dict[Lane, _Pace] = {}
+        self._working: dict[Lane, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.trouble: str | None = None
+        """Why nothing can be delivered at present, or None."""
+
+    def wake(self) -> None:
+        """There may be something to deliver."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until `stop`."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                pause = await self._start_lanes()
+            except (DatabaseError, OSError) as error:
+                log.error("outbox_unreadable", reason=str(error))
+                pause = timedelta(seconds=1)
+            try:
+                async with asyncio.timeout(pause.total_seconds()):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def stop(self) -> None:
+        """Finish the deliveries under way and start no more."""
+        self._stopping = True
+        self._wake.set()
+        if self._working:
+            await asyncio.wait(self._working.values(), timeout=15)
+
+    async def drain(self) -> datetime | None:
+        """Deliver all that can be delivered at this instant; returns when to come again, None for never."""
+        while True:
+            await self._start_lanes()
+            if not self._working:
+                break
+            await asyncio.gather(*self._working.values())
+        now = self._clock()
+        async with self._database.snapshot() as connection:
+            lanes = await outbox.ready_lanes(connection, now)
+            due = await outbox.next_due(connection, now)
+        times = [self._pace(lane).ready_at(now) for lane in lanes]
+        return min([*times, *([due] if due else [])], default=None)
+
+    async def _start_lanes(self) -> timedelta:
+        """Put a worker on every lane that is ready; returns how long nothing else will be."""
+        now = self._clock()
+        async with self._database.snapshot() as connection:
+            lanes = await outbox.ready_lanes(connection, now)
+            due = await outbox.next_due(connection, now)
+        next_time = now + _LONGEST_REST if due is None else min(due, now + _LONGEST_REST)
+        for lane in lanes:
+            ready_at = self._pace(lane).ready_at(now)
+            if lane in self._working:
+                continue
+            if ready_at > now:
+                next_time = min(next_time, ready_at)
+            elif not self._stopping:
+                task = asyncio.create_task(self._work(lane), name=f"lane {lane.destination} {lane.channel}")
+                self._working[lane] = task
+        return max(next_time - now, timedelta(milliseconds=1))
+
+    def _pace(self, lane: Lane) -> _Pace:
+        return self._paces.setdefault(lane, _Pace())
+
+    async def _work(self, lane: Lane) -> None:
+        """Deliver entries of a lane until it is empty or must pause."""
+        pace = self._pace(lane)
+        try:
+            while not self._stopping and pace.ready_at(now := self._clock()) <= now:
+                if pace.suspect and not await self._answers(lane):
+                    return
+                async with self._database.transaction() as connection:
+                    entry = await outbox.claim(connection, lane, self._owner, now)
+                if entry is None:
+                    return
+                failpoint.reach("after_claim")
+                await self._deliver(entry)
+        except (DatabaseError, OSError) as error:
+            log.error("delivery_not_recorded", channel=lane.channel, reason=str(error))
+            pace.rest_until = self._clock() + _FIRST_RETRY
+        except Exception:
+            log.exception("delivery_crashed", channel=lane.channel)
+            pace.rest_until = self._clock() + _LONGEST_REST
+        finally:
+            self._working.pop(lane, None)
+            self._wake.set()
+
+    async def _answers(self, lane: Lane) -> bool:
+        """Whether a destination that failed can be used again."""
+        pace = self._pace(lane)
+        try:
+            await self._destinations[lane.destination].ping()
+        except DeliveryFailed as failed:
+            pace.rest(self._clock())
+            self._report(f"ping {lane.destination}", lane, failed)
+            return False
+        pace.suspect, pace.failures = False, 0
+        return True
+
+    async def _deliver(self, entry: Entry) -> None:
+        delivery = await self._render(entry)
+        if delivery is None:
+            await self._record(entry, None)
+            return
+        if delivery.is_shown():
+            await self._record(entry, delivery.existing)
+            return
+        now = self._clock()
+        if delivery.existing is not None and (at := self._pace(entry.lane).edit_at(entry, now)) > now:
+            async with self._database.transaction() as connection:
+                await outbox.postpone(connection, entry, at, "edits are paced", in_doubt=False)
+            return
+        try:
+            if entry.in_doubt_since is not None and delivery.existing is None:
+                delivery = await self._reconcile(entry, delivery)
+                entry = replace(entry, in_doubt_since=None)
+            posted = await self._send(entry, delivery)
+        except DeliveryFailed as failed:
+            await self._failed(entry, delivery, failed)
+            return
+        failpoint.reach("after_post")
+        sent = Sent(
+            key=delivery.key,
+            alert_id=delivery.alert_id,
+            destination=entry.lane.destination,
+            channel=posted.channel,
+            ts=posted.ts,
+            shown=delivery.message.identity(),
+        )
+        await self._record(entry, sent)
+        failpoint.reach("after_record")
+        if self.trouble is not None:
+            log.info("delivery_works_again")
+            self.trouble = None
+
+    async def _record(self, entry: Entry, sent: Sent | None) -> None:
+        async with self._database.transaction() as connection:
+            await outbox.record(self._database, connection, entry, sent, self._clock())
+
+    async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
+        """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""
+        assert entry.in_doubt_since is not None
+        found = await self._destinations[entry.lane.destination].find(
+            delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
+        )
+        if found is None:
+            return delivery
+        log.info("delivery_found_posted", key=delivery.key)
+        standing = Sent(
+            key=delivery.key,
+            alert_id=delivery.alert_id,
+            destination=entry.lane.destination,
+            channel=found.channel,
+            ts=found.ts,
+            shown="",  # what it shows is from before; the edit that follows makes it true
+        )
+        return replace(delivery, existing=standing)
+
+    async def _send(self, entry: Entry, delivery: Delivery) -> Posted:
+        """Post or edit; plain text when the blocks are refused. Raises DeliveryFailed."""
+        if delivery.existing is None:
+            self._pace(entry.lane).posts.take(self._clock())
+        failpoint.reach("before_post")
+        try:
+            return await self._send_content(entry, delivery, delivery.message.payload())
+        except DeliveryFailed as failed:
+            if failed.failure is not Failure.CONTENT:
+                raise
+            log.error("blocks_refused", key=delivery.key, reason=failed.reason)
+            return await self._send_content(entry, delivery, delivery.message.plain())
+
+    async def _send_content(self, entry: Entry, delivery: Delivery, payload: dict[str, Any]) -> Posted:
+        destination = self._destinations[entry.lane.destination]
+        if delivery.existing is not None:
+            posted = Posted(channel=delivery.existing.channel, ts=delivery.existing.ts)
+            await destination.update(posted, payload)
+            return posted
+        return await destination.post(
+            delivery.channel,
+            payload,
+            key=delivery.key,
+            thread_ts=delivery.thread_ts,
+            broadcast=delivery.broadcast,
+        )
+
+    async def _failed(self, entry: Entry, delivery: Delivery, failed: DeliveryFailed) -> None:
+        """Decide what a failure means for the entry and for its lane."""
+        now, pace = self._clock(), self._pace(entry.lane)
+        retry_at = now + _backoff(entry.attempts - 1, _SLOWEST_RETRY)
+        match failed.failure:
+            case Failure.CONTENT:
+                log.error("delivery_impossible", key=entry.key, reason=failed.reason)
+                async with self._database.transaction() as connection:
+                    await outbox.bury(connection, entry, failed.reason)
+                return
+            case Failure.GONE:
+                await self._post_anew(entry, delivery)
+                return
+            case Failure.NO_CHANNEL if entry.lane.channel != self._default_channel:
+                self._report(entry.key, entry.lane, failed)
+                async with self._database.transaction() as connection:
+                    await outbox.move(connection, entry, self._default_channel)
+                return
+            case Failure.RATE_LIMITED:
+                pace.rest_until = retry_at = now + (failed.retry_after or _FIRST_RETRY)
+            case Failure.UNREACHABLE | Failure.AMBIGUOUS | Failure.UNUSABLE:
+                pace.rest(now)
+        if failed.failure is not Failure.RATE_LIMITED:
+            self._report(entry.key, entry.lane, failed)
+        in_doubt = failed.failure is Failure.AMBIGUOUS or entry.in_doubt_since is not None
+        async with self._database.transaction() as connection:
+            await outbox.postpone(connection, entry, retry_at, failed.reason, in_doubt=in_doubt)
+
+    async def _post_anew(self, entry: Entry, delivery: Delivery) -> None:
+        """The message was deleted: forget it, so that the next attempt posts another."""
+        async with self._database.transaction() as connection:
+            if delivery.existing is None:
+                await outbox.bury(connection, entry, "the thread it belongs to was deleted")
+                return
+            await outbox.forget(connection, delivery.key)
+            await outbox.postpone(connection, entry, self._clock(), "deleted in Slack", in_doubt=False)
+
+    def _report(self, key: str, lane: Lane, failed: DeliveryFailed) -> None:
+        log.warning(
+            "delivery_failed",
+            key=key,
+            channel=lane.channel,
+            failure=failed.failure.value,
+            reason=failed.reason,
+            remedy=failed.remedy,
+        )
+        self.trouble = f"{failed.reason}; {failed.remedy}" if failed.remedy else failed.reason
+
+    async def _render(self, entry: Entry) -> Delivery | None:
+        """What the entry comes to now; None when there is nothing to say any more."""
+        if entry.kind is EntryKind.VIEW:
+            return await self._render_view(entry)
+        return await self._render_post(entry)
+
+    async def _render_view(self, entry: Entry) -> Delivery | None:
+        assert entry.alert_id is not None
+        now = self._clock()
+        async with self._database.snapshot() as connection:
+            alert = await alerts.get(connection, entry.alert_id)
+            standing = await outbox.sent(connection, entry.key)
+            if alert is None or (standing is None and _never_to_be_seen(alert, now)):
+                return None
+            times = await alerts.count_of_fingerprint(connection, alert.fingerprint, now - timedelta(days=7))
+        around = AlertContext(now=now, times_this_week=times, mention=self._mention(alert.firing.mention))
+        message = self._rerouted(render_alert(alert, around), alert.firing.channel, entry)
+        return Delivery(
+            message=message, key=entry.key, alert_id=alert.id, existing=standing, channel=entry.lane.channel
+        )
+
+    async def _render_post(self, entry: Entry) -> Delivery | None:
+        if entry.alert_id is None:
+            message = Message(text=entry.payload["text"], blocks=tuple(entry.payload["blocks"]), body=())
+            message = self._rerouted(message, entry.payload.get("channel"), entry)
+            return Delivery(
+                message=message,
+                key=entry.key,
+                alert_id=None,
+                thread_ts=entry.payload.get("thread_ts"),
+                channel=entry.lane.channel,
+            )
+        async with self._database.snapshot() as connection:
+            alert = await alerts.get(connection, entry.alert_id)
+            root = await outbox.sent(connection, outbox.view_key(entry.alert_id, entry.lane.destination))
+        if alert is None or root is None:
+            return None
+        event = _event(entry.payload["event"])
+        loud = event.kind is EventKind.REOPENED and not alert.is_silenced(self._clock())
+        return Delivery(
+            message=render_event(event, alert, self._mention(alert.firing.mention) if loud else ""),
+            key=entry.key,
+            alert_id=alert.id,
+            thread_ts=root.ts,
+            channel=root.channel,
+            broadcast=loud and alert.severity <= Severity.HIGH,
+        )
+
+    def _rerouted(self, message: Message, wanted: str | None, entry: Entry) -> Message:
+        """Say so when a message stands in the default channel because its own cannot be used."""
+        if wanted is None or wanted == entry.lane.channel:
+            return message
+        note = f":warning: Meant for {wanted}, which cannot be posted to"
+        return Message(
+            text=f"{message.text}\n{note}",
+            blocks=message.blocks,
+            body=(*message.body, context(note)),
+            color=message.color,
+        )
+
+
+def _never_to_be_seen(alert: Alert, now: datetime) -> bool:
+    """It was silenced or held from its beginning, and is still, or ended so."""
+    if alert.firing.held_by is not None:
+        return True
+    until = now if alert.closed_at is None else alert.closed_at
+    return alert.silenced_until is not None and until < alert.silenced_until
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(
+        kind=EventKind(row["kind"]),
+        at=datetime.fromisoformat(row["at"]),
+        text=row["text"],
+        actor=row["actor"],
+    )
+
+
+def _backoff(failures: int, longest: timedelta) -> timedelta:
+    return min(_FIRST_RETRY * (1 << min(failures, 10)), longest)

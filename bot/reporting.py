@@ -1,0 +1,143 @@
+"""Use case: read how things stand and stood, for status, heartbeats and digests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.config.settings import Settings
+from bot.config.telling import Digest as DigestSettings
+from bot.config.telling import StatusField
+from bot.domain.clock import Clock
+from bot.domain.observation import SourceKind, complete
+from bot.domain.schedule import local_day
+from bot.domain.standing import Standing
+from bot.reports import digest as figures
+from bot.reports.digest import Digest, Item, Section, Series
+from bot.reports.overview import Figure, Overview, lines
+from checks.result import Value
+from storage import alerts, runs, sources
+from storage.database import Connection, Database
+
+_LOOK_BACK = timedelta(days=2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reporting:
+    """Reads the database and gives figures. `troubles` tells what Tocsin itself cannot do at present."""
+
+    database: Database
+    settings: Settings
+    clock: Clock
+    troubles: Callable[[], Sequence[str]]
+
+    async def overview(self) -> Overview:
+        """How everything stands now. Raises DatabaseError."""
+        now = self.clock()
+        async with self.database.snapshot() as connection:
+            standings = await sources.list_all(connection)
+            return Overview(
+                name=self.settings.name,
+                at=now,
+                checks=lines(list(self.settings.checks), _of_kind(standings, SourceKind.CHECK)),
+                jobs=lines(list(self.settings.jobs), _of_kind(standings, SourceKind.JOB)),
+                alerts=await alerts.list_open(connection),
+                figures=[
+                    await self._figure(connection, wanted, standings, now)
+                    for wanted in self.settings.status.fields
+                ],
+                troubles=self.troubles(),
+            )
+
+    async def digest(self, wanted: DigestSettings, due_at: datetime) -> Digest:
+        """The digest that fell due at an instant. Raises DatabaseError."""
+        zone = self.settings.timezone
+        start, end = local_day(due_at, zone, -1 if wanted.period == "yesterday" else 0)
+        end = min(end, due_at)
+        earlier = local_day(start - timedelta(hours=1), zone)
+        sections = _sections(wanted)
+        names = {item.source for section in sections for item in section.items}
+        async with self.database.snapshot() as connection:
+            series = await self._series(connection, names, start, end)
+            before = await self._series(connection, names, *earlier)
+            uptimes = [await self._uptime(connection, name, start, end) for name in self.settings.checks]
+            return Digest(
+                name=self.settings.name,
+                start=start,
+                end=end,
+                sections=figures.make_figures(sections, series, before),
+                alerts=figures.alert_figures(await alerts.opened_between(connection, start, end)),
+                uptimes=[uptime for uptime in uptimes if uptime is not None],
+                jobs=figures.job_figures(await runs.between(connection, start, end)),
+                open=await alerts.list_open(connection, 100),
+            )
+
+    async def _uptime(
+        self, connection: Connection, name: str, start: datetime, end: datetime
+    ) -> figures.Uptime | None:
+        return figures.uptime(name, await sources.states_between(connection, name, start, end))
+
+    async def _series(
+        self, connection: Connection, names: set[str], start: datetime, end: datetime
+    ) -> Series:
+        """What some checks and jobs reported in [start, end)."""
+        series: dict[str, list[tuple[datetime, Mapping[str, Value]]]] = {name: [] for name in names}
+        jobs = [name for name in names if name not in self.settings.checks]
+        for run in await runs.between(connection, start, end, jobs) if jobs else ():
+            series[run.job].append((run.finished_at, complete(run.fields)))
+        for name in names & set(self.settings.checks):
+            found = await sources.results_between(connection, name, start, end)
+            series[name] = [(at, complete(fields)) for at, _, fields in found]
+        return series
+
+    async def _figure(
+        self,
+        connection: Connection,
+        wanted: StatusField,
+        standings: Sequence[Standing],
+        now: datetime,
+    ) -> Figure:
+        source, field = wanted.field.source, wanted.field.field
+        standing = next((found for found in standings if found.source.name == source), None)
+        value = complete(standing.fields).get(field) if standing is not None else None
+        if value is None:
+            # The last word may lack the field, as a failed run does: the newest that has it counts.
+            series = await self._series(connection, {source}, now - _LOOK_BACK, now)
+            value = _newest(series[source], field)
+        change = None
+        if wanted.change is not None and isinstance(value, int | float):
+            then = now - wanted.change
+            past = await self._series(connection, {source}, then - _LOOK_BACK, then)
+            earlier = _newest(past[source], field)
+            if isinstance(earlier, int | float):
+                change = figures.change(value, earlier)
+        return Figure(label=wanted.label, value=figures.write(value, wanted.format), change=change)
+
+
+def _newest(found: Sequence[tuple[datetime, Mapping[str, Value]]], field: str) -> Value:
+    return next((fields[field] for _, fields in reversed(found) if fields.get(field) is not None), None)
+
+
+def _of_kind(standings: Sequence[Standing], kind: SourceKind) -> list[Standing]:
+    return [standing for standing in standings if standing.source.kind is kind]
+
+
+def _sections(wanted: DigestSettings) -> tuple[Section, ...]:
+    return tuple(
+        Section(
+            title=section.title,
+            items=tuple(
+                Item(
+                    label=item.label,
+                    source=item.field.source,
+                    field=item.field.field,
+                    statistics=tuple(stat.kind for stat in item.stat),
+                    format=item.format,
+                    show_change=item.change is not None,
+                )
+                for item in section.items
+            ),
+        )
+        for section in wanted.sections
+    )

@@ -1,0 +1,174 @@
+"""The daily digest's figures: alerts, uptime, jobs, and the sections a team configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import fmean
+
+from bot.domain.alert import Alert
+from bot.domain.run import Run, RunStatus
+from bot.domain.severity import Severity
+from bot.domain.template import format_value
+from bot.reports.figures import statistic
+from checks.result import State, Value
+
+Series = Mapping[str, Sequence[tuple[datetime, Mapping[str, Value]]]]
+"""What each check and job reported in a period: instant and fields, oldest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A figure to make: statistics of a field of a source, and how to write them."""
+
+    label: str
+    source: str
+    field: str
+    statistics: tuple[str, ...]
+    format: str | None = None
+    show_change: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    title: str
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure made. `value` says so where nothing was reported."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFigures:
+    """Alerts that began in the period, by severity, and how they ended."""
+
+    total: int
+    by_severity: Mapping[Severity, int]
+    resolved: int
+    mean_minutes_to_resolve: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uptime:
+    """The share of a check's results that were not critical, 0 to 100; `unknown` ones do not count."""
+
+    name: str
+    percent: float
+    results: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFigures:
+    name: str
+    runs: int
+    failed: int
+    mean_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """Everything a digest says of [start, end)."""
+
+    name: str
+    start: datetime
+    end: datetime
+    sections: Sequence[tuple[str, Sequence[Figure]]]
+    alerts: AlertFigures
+    uptimes: Sequence[Uptime]
+    jobs: Sequence[JobFigures]
+    open: Sequence[Alert]
+
+
+def make_figures(
+    sections: Sequence[Section], series: Series, before: Series
+) -> list[tuple[str, list[Figure]]]:
+    """The configured sections; `before` is the period before, for the changes."""
+    return [
+        (section.title, [_figure(item, series, before) for item in section.items]) for section in sections
+    ]
+
+
+def _figure(item: Item, series: Series, before: Series) -> Figure:
+    values = [statistic(name, _values(item, series)) for name in item.statistics]
+    if all(value is None for value in values):
+        return Figure(label=item.label, value="no data")
+    shown = [write(value, item.format) for value in values]
+    if len(shown) > 1:
+        shown = [f"{name} {value}" for name, value in zip(item.statistics, shown, strict=True)]
+    text = ", ".join(shown)
+    earlier = statistic(item.statistics[0], _values(item, before)) if item.show_change else None
+    if earlier is not None and values[0] is not None:
+        text += f" ({change(values[0], earlier)})"
+    return Figure(label=item.label, value=text)
+
+
+def _values(item: Item, series: Series) -> list[Value]:
+    return [fields.get(item.field) for _, fields in series.get(item.source, ())]
+
+
+def write(value: Value, template: str | None) -> str:
+    """A value by a format such as `{:.1f}% valid`; plainly without one, or where it does not fit."""
+    if value is None:
+        return "no data"
+    if template:
+        try:
+            return template.format(value)
+        except (ValueError, IndexError, KeyError, TypeError):
+            return format_value(value, "")
+    return format_value(value, "")
+
+
+def change(now: float, earlier: float) -> str:
+    """`▲ 2.3 against the day before`; percent where it is not a percentage itself is left to the reader."""
+    difference = now - earlier
+    sign = "▲" if difference > 0 else "▼" if difference < 0 else "="
+    return (
+        f"{sign} {format_value(abs(difference), '')} against the day before" if difference else "= unchanged"
+    )
+
+
+def alert_figures(alerts: Sequence[Alert]) -> AlertFigures:
+    """Figures of the alerts that began in a period."""
+    ended = [alert for alert in alerts if alert.closed_at is not None]
+    minutes = [
+        (alert.closed_at - alert.opened_at) / timedelta(minutes=1) for alert in ended if alert.closed_at
+    ]
+    return AlertFigures(
+        total=len(alerts),
+        by_severity={level: sum(alert.severity is level for alert in alerts) for level in Severity},
+        resolved=len(ended),
+        mean_minutes_to_resolve=fmean(minutes) if minutes else None,
+    )
+
+
+def uptime(name: str, states: Sequence[State]) -> Uptime | None:
+    """A check's uptime; None when it found nothing that counts."""
+    known = [state for state in states if state not in (State.UNKNOWN, State.PENDING)]
+    if not known:
+        return None
+    up = sum(state is not State.CRITICAL for state in known)
+    return Uptime(name=name, percent=100 * up / len(known), results=len(known))
+
+
+def job_figures(runs: Sequence[Run]) -> list[JobFigures]:
+    """Runs and failures by job."""
+    by_job: dict[str, list[Run]] = {}
+    for run in runs:
+        by_job.setdefault(run.job, []).append(run)
+    return [_of_job(name, found) for name, found in sorted(by_job.items())]
+
+
+def _of_job(name: str, runs: Sequence[Run]) -> JobFigures:
+    durations = [run.duration_seconds for run in runs if run.duration_seconds is not None]
+    return JobFigures(
+        name=name,
+        runs=len(runs),
+        failed=sum(run.status is not RunStatus.SUCCESS for run in runs),
+        mean_seconds=fmean(durations) if durations else None,
+    )

@@ -1,0 +1,154 @@
+"""What runs by the clock: checks, each at its own phase, and the ticks of everything that is a row with a due time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.schedulers.base import STATE_PAUSED
+from apscheduler.triggers.base import BaseTrigger
+
+from bot.config.probing import CheckSettings
+from bot.domain.clock import Clock
+from bot.domain.schedule import Cron, Daily, Schedule
+from bot.monitoring import Monitoring
+from bot.probe import Probe
+from storage.database import DatabaseError
+
+log = structlog.get_logger(__name__)
+
+TICK = timedelta(seconds=5)
+_CLOSEST_STARTS = timedelta(milliseconds=250)
+_MOST_AT_ONCE = 200
+
+
+class _Phased(BaseTrigger):  # type: ignore[misc]
+    """Every interval from a first instant on."""
+
+    def __init__(self, first: datetime, interval: timedelta) -> None:
+        self._first = first
+        self._interval = interval
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        if now <= self._first:
+            return self._first
+        return self._first + -((self._first - now) // self._interval) * self._interval
+
+
+class _At(BaseTrigger):  # type: ignore[misc]
+    """By schedules in the team's zone, right across clock changes; the earliest counts."""
+
+    def __init__(self, schedules: Sequence[Schedule]) -> None:
+        self._schedules = schedules
+
+    def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        return min(schedule.next_after(previous or now) for schedule in self._schedules)
+
+
+class Scheduler:
+    """Starts each check when its time comes, never twice at once, and at most so many together."""
+
+    def __init__(self, *, monitoring: Monitoring, clock: Clock) -> None:
+        self._monitoring = monitoring
+        self._clock = clock
+        self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
+        self._running: set[asyncio.Task[Any]] = set()
+        self.missed = 0
+        """Starts that were skipped, because the last run still went on or the process was too late."""
+        self.lag = timedelta(0)
+        """How late the last check started."""
+        self._scheduler = AsyncIOScheduler(
+            timezone="UTC",
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": 30},
+        )
+        self._scheduler.add_listener(self._note_missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+
+    def add_probes(self, probes: Sequence[Probe]) -> None:
+        """Spread the first runs over each interval: close together when few, evenly when many."""
+        start = self._clock()
+        for number, probe in enumerate(probes):
+            self._scheduler.add_job(
+                self._probe,
+                trigger=_trigger(probe, start, number, len(probes)),
+                args=[probe],
+                id=f"check:{probe.name}",
+                name=probe.name,
+            )
+
+    def add_tick(self, name: str, tick: Callable[[], Awaitable[None]], interval: timedelta = TICK) -> None:
+        """Call something every so often; a database that refuses is for the next tick."""
+
+        async def guarded() -> None:
+            try:
+                with self._noted():
+                    await tick()
+            except (DatabaseError, OSError) as error:
+                log.error("tick_failed", tick=name, reason=str(getattr(error, "orig", None) or error))
+            except Exception:
+                log.exception("tick_crashed", tick=name)
+
+        trigger = _Phased(self._clock(), interval)
+        self._scheduler.add_job(guarded, trigger=trigger, id=f"tick:{name}", name=name)
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    async def stop(self) -> None:
+        """Start nothing more; give what runs a moment, then end it."""
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()  # shutdown() would cancel what runs, at once and with a traceback each
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=5)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
+
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep the running task where `stop` finds it; being ended by `stop` is no error."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._running.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self._scheduler.state != STATE_PAUSED:
+                raise
+        finally:
+            self._running.discard(task)
+
+    async def _probe(self, probe: Probe) -> None:
+        before = self._clock()
+        with self._noted():
+            async with self._slots:
+                self.lag = self._clock() - before
+                for observation in await probe.observe():
+                    self._monitoring.observe(observation)
+
+    def _note_missed(self, event: Any) -> None:
+        self.missed += 1
+        log.warning("check_start_skipped", job=event.job_id)
+
+
+def _trigger(probe: Probe, start: datetime, number: int, count: int) -> BaseTrigger:
+    settings = probe.settings
+    if settings.cron is not None:
+        return _At([Cron(settings.cron, probe.zone)])
+    if settings.at:
+        return _At([Daily(at=at, zone=probe.zone) for at in settings.at])
+    interval = interval_of(settings)
+    phase = min(_CLOSEST_STARTS, interval / max(count, 1)) * number
+    return _Phased(start + phase % interval, interval)
+
+
+def interval_of(settings: CheckSettings) -> timedelta:
+    """How often a check without cron or times runs."""
+    return settings.every or timedelta(minutes=1)

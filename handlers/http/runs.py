@@ -1,0 +1,114 @@
+"""Runs as they are posted: the format of requirement FY3, one object, an array or a line each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bot.domain.observation import clean
+from bot.domain.run import Run, RunStatus
+
+MOST_RUNS = 10_000
+_AHEAD = timedelta(days=1)
+
+
+class BodyUnreadable(ValueError):
+    """A body that is not JSON; the message says where."""
+
+
+def _utc(value: Any) -> Any:
+    """An instant without a zone is UTC, as the format says."""
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z") from None
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z")
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+class RunPayload(BaseModel):
+    """One line. Any further field is kept, and rules see it."""
+
+    model_config = ConfigDict(extra="allow")
+
+    job_name: str = Field(min_length=1, max_length=200)
+    status: Annotated[RunStatus, BeforeValidator(_upper)]
+    timestamp: Annotated[AwareDatetime, BeforeValidator(_utc)] | None = None
+    run_id: str | None = Field(None, min_length=1, max_length=200)
+    duration_seconds: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
+    exit_code: int | None = Field(None, ge=-1000, le=100_000)
+    log_level: str | None = Field(None, max_length=16)
+
+    def run(self, now: datetime) -> Run:
+        """The run; one without a timestamp, or from a clock far ahead, ended now."""
+        at = self.timestamp
+        finished_at = now if at is None or at > now + _AHEAD else at.astimezone(UTC)
+        level = (self.log_level or ("INFO" if self.status is RunStatus.SUCCESS else "ERROR")).upper()
+        return Run(
+            run_id=self.run_id,
+            job=self.job_name.strip(),
+            status=self.status,
+            level=level,
+            finished_at=finished_at,
+            duration_seconds=self.duration_seconds,
+            exit_code=self.exit_code,
+            fields={name[:200]: clean(value) for name, value in (self.model_extra or {}).items()},
+        )
+
+
+def parse_body(body: bytes) -> tuple[list[Any], bool]:
+    """The objects of a body, and whether there may be several. Raises BodyUnreadable."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BodyUnreadable(f"the body is not UTF-8 (byte {error.start})") from None
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        lines = [line for line in text.splitlines() if line.strip()]
+        if len(lines) < 2:
+            raise BodyUnreadable(f"the body is not JSON: {error.msg} at character {error.pos}") from None
+        return [_line(line) for line in lines], True
+    except RecursionError:
+        raise BodyUnreadable("the body is nested too deeply") from None
+    except ValueError as error:  # a number of thousands of digits
+        raise BodyUnreadable(f"the body cannot be read: {error}") from None
+    return (whole, True) if isinstance(whole, list) else ([whole], False)
+
+
+def _line(line: str) -> Any:
+    """A line of NDJSON; one that is broken is refused by itself."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return BodyUnreadable(f"not JSON: {line[:80]}")
+
+
+def parse_run(item: Any, now: datetime) -> Run | list[dict[str, str]]:
+    """A run, or what is wrong with each of its fields: `path` and `message`."""
+    if isinstance(item, BodyUnreadable):
+        return [{"path": "", "message": str(item)}]
+    if not isinstance(item, Mapping):
+        return [{"path": "", "message": 'a run is an object such as {"job_name": …, "status": "SUCCESS"}'}]
+    try:
+        return RunPayload.model_validate(item).run(now)
+    except ValidationError as error:
+        return [
+            {"path": ".".join(str(part) for part in each["loc"]), "message": _words(each)}
+            for each in error.errors(include_url=False, include_context=False)[:20]
+        ]
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    if error["type"] == "missing":
+        return "is missing"
+    return str(error["msg"]).removeprefix("Value error, ")

@@ -1,0 +1,308 @@
+"""Everything Slack sends, acknowledged at once and worked on after: commands, buttons, windows, messages."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.alerting import Alerting, UnknownAlert
+from bot.blocks.message import Message, outside
+from bot.blocks.overview import render_overview
+from bot.blocks.runs import RunFilter
+from bot.domain.alert import Alert, Change, Refusal
+from bot.domain.clock import Clock
+from bot.scheduled import post_payload
+from handlers.slack import modals
+from handlers.slack.answering import HEARTBEAT, Answering
+from handlers.slack.definitions import COMMAND_PATTERN, word_of
+from handlers.slack.modals import Origin
+from handlers.slack.people import People
+from storage import alerts, outbox
+from storage.database import Database, DatabaseError
+from storage.outbox import Lane
+
+log = structlog.get_logger(__name__)
+
+Body = dict[str, Any]
+_ANY = re.compile(".*")
+_QUICK = 5  # an answer somebody waits for goes before everything else in its channel
+
+
+class Listeners:
+    """Registers one listener a kind of envelope, and does the work in tasks of its own.
+
+    Slack may send an envelope twice: answers carry the message's key, and every change of an alert is made
+    once whoever asks twice.
+    """
+
+    def __init__(
+        self,
+        *,
+        app: AsyncApp,
+        client: AsyncWebClient,
+        database: Database,
+        alerting: Alerting,
+        answering: Answering,
+        people: People,
+        clock: Clock,
+        wake: Callable[[], None],
+        prefix: str,
+    ) -> None:
+        self._client = client
+        self._database = database
+        self._alerting = alerting
+        self._answering = answering
+        self._people = people
+        self._clock = clock
+        self._wake = wake
+        self._prefix = prefix
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changes: dict[str, Callable[[int, str, str | None], Awaitable[Change | Refusal]]] = {
+            "acknowledge": alerting.acknowledge,
+            "resolve": alerting.resolve,
+            "unacknowledge": lambda number, who, _note: alerting.unacknowledge(number, who),
+            "unsilence": lambda number, who, _note: alerting.unsilence(number, who),
+        }
+        app.command(COMMAND_PATTERN)(self._on_command)
+        app.action({"type": "block_actions", "action_id": _ANY})(self._on_action)
+        app.view(_ANY)(self._on_view)
+        app.event("message")(self._on_message)
+        app.event("app_mention")(self._on_mention)
+        app.event("app_home_opened")(self._on_home)
+
+    async def finish(self) -> None:
+        """Wait for what is being worked on."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=10)
+
+    def _start(self, work: Coroutine[Any, Any, None], tell: Callable[[str], Awaitable[None]] | None) -> None:
+        task = asyncio.create_task(self._guarded(work, tell))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(
+        self, work: Coroutine[Any, Any, None], tell: Callable[[str], Awaitable[None]] | None
+    ) -> None:
+        """Whoever asked is told what went wrong."""
+        try:
+            await work
+        except (DatabaseError, OSError) as error:
+            reason = str(getattr(error, "orig", None) or error)
+            log.error("request_failed", reason=reason)
+            trouble = (
+                f"Tocsin cannot use its database at present ({outside(reason, 200)}). "
+                "Nothing was changed; try again."
+            )
+        except SlackApiError as error:
+            log.warning(
+                "slack_refused", reason=str(error.response.get("error")), method=error.response.api_url
+            )
+            trouble = _SLACK_TROUBLES.get(str(error.response.get("error")), "")
+        except Exception:
+            log.exception("request_crashed")
+            trouble = "Something went wrong inside Tocsin; its log says what. Nothing was changed."
+        else:
+            return
+        if tell is not None and trouble:
+            try:
+                await tell(f":warning: {trouble}")
+            except Exception:
+                log.exception("trouble_not_told")
+
+    # Commands ---------------------------------------------------------------------------------------------
+
+    async def _on_command(self, ack: Any, command: Body, respond: Any) -> None:
+        await ack()
+
+        async def tell(text: str) -> None:
+            await respond(text=text, response_type="ephemeral")
+
+        async def work() -> None:
+            word = word_of(command["command"], self._prefix)
+            message = await self._answering.answer(word, command.get("text") or "")
+            await respond(response_type="ephemeral", **_response(message))
+
+        self._start(work(), tell)
+
+    # Buttons ----------------------------------------------------------------------------------------------
+
+    async def _on_action(self, ack: Any, body: Body, action: Body, respond: Any) -> None:
+        await ack()
+
+        async def tell(text: str) -> None:
+            await respond(text=text, response_type="ephemeral", replace_original=False)
+
+        kind, _, name = str(action.get("action_id")).partition(":")
+        if kind == "logs":
+            self._start(self._turn_page(action, respond), tell)
+        elif kind == "alert":
+            value = str(action.get("value") or (action.get("selected_option") or {}).get("value") or "")
+            self._start(self._act(name, value, body, tell), tell)
+        else:
+            log.info("button_unknown", action_id=action.get("action_id"))
+
+    async def _turn_page(self, action: Body, respond: Any) -> None:
+        try:
+            wanted = RunFilter.parse(str(action.get("value")))
+        except ValueError:
+            return
+        message = await self._answering.page(wanted)
+        await respond(replace_original=True, response_type="ephemeral", **_response(message))
+
+    async def _act(self, name: str, value: str, body: Body, tell: Callable[[str], Awaitable[None]]) -> None:
+        """A button on an alert. `more` is its menu, whose options are `what:number`."""
+        asks = name in ("silence", "more")
+        if name == "more":
+            name, _, value = value.partition(":")
+        number = int(value) if value.isdecimal() and len(value) < 15 else 0
+        alert = await self._load(number)
+        if alert is None:
+            await self._repair(number, body, tell)
+            return
+        if name != "history" and (no := await self._people.refusal(_PERMISSION.get(name, name), body)):
+            await tell(f":lock: {no}")
+            return
+        if asks or name == "history":
+            await self._open(name, alert, body)
+            return
+        change = self._changes.get(name)
+        if change is not None:
+            await self._tell_refusal(await change(number, str(body["user"]["id"]), None), tell)
+
+    async def _tell_refusal(self, outcome: Change | Refusal, tell: Callable[[str], Awaitable[None]]) -> None:
+        """Nothing changed: say why, and make the message true, for it showed a button too many."""
+        if isinstance(outcome, Refusal):
+            await tell(f"Alert #{outcome.alert.id} is {outcome.reason}.")
+            await self._alerting.show_again(outcome.alert.id)
+
+    async def _open(self, name: str, alert: Alert, body: Body) -> None:
+        origin = Origin(alert_id=alert.id, channel=str((body.get("channel") or {}).get("id") or ""))
+        if name == "silence":
+            view = modals.silence_modal(alert, origin)
+        elif name == "history":
+            async with self._database.snapshot() as connection:
+                events = await alerts.history(connection, alert.id)
+            view = modals.history_modal(alert, events, origin)
+        else:
+            view = modals.note_modal(name, alert, origin)
+        await self._client.views_open(trigger_id=body["trigger_id"], view=view)
+
+    async def _load(self, number: int) -> Alert | None:
+        async with self._database.snapshot() as connection:
+            return await alerts.get(connection, number)
+
+    async def _repair(self, number: int, body: Body, tell: Callable[[str], Awaitable[None]]) -> None:
+        """The database knows this alert no longer: its message loses its buttons and says so."""
+        text = (
+            f":grey_question: Tocsin does not know alert #{number} any more, so nothing here can be acted on."
+        )
+        container = body.get("container") or {}
+        message = body.get("message") or {}
+        if container.get("type") == "message" and not container.get("is_ephemeral"):
+            old = outside(str(message.get("text") or "").split("\n")[0], 500)
+            content = Message(text=f"{old}\n{text}").plain()
+            await self._client.chat_update(
+                channel=container["channel_id"], ts=container["message_ts"], **content
+            )
+        await tell(text)
+
+    # Windows ----------------------------------------------------------------------------------------------
+
+    async def _on_view(self, ack: Any, body: Body, view: Body) -> None:
+        await ack()
+        if body.get("type") != "view_submission":
+            return
+        try:
+            origin = Origin.parse(str(view.get("private_metadata")))
+        except (ValueError, KeyError, TypeError):
+            log.info("window_unknown", callback_id=view.get("callback_id"))
+            return
+        user = str(body["user"]["id"])
+
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(channel=origin.channel, user=user, text=text)
+
+        self._start(self._submit(str(view.get("callback_id")), origin, view, body, tell), tell)
+
+    async def _submit(
+        self, name: str, origin: Origin, view: Body, body: Body, tell: Callable[[str], Awaitable[None]]
+    ) -> None:
+        if no := await self._people.refusal(name, body):
+            await tell(f":lock: {no}")
+            return
+        user = str(body["user"]["id"])
+        length, note = modals.submitted(view)
+        try:
+            if name == "silence":
+                outcome = await self._alerting.silence(origin.alert_id, user, length, note)
+            else:
+                outcome = await self._changes[name](origin.alert_id, user, note)
+        except UnknownAlert:
+            await tell(f"Tocsin does not know alert #{origin.alert_id} any more.")
+            return
+        await self._tell_refusal(outcome, tell)
+
+    # Messages, mentions, Home -----------------------------------------------------------------------------
+
+    async def _on_message(self, event: Body) -> None:
+        if event.get("bot_id") or event.get("subtype"):
+            return
+        text = str(event.get("text") or "").strip().strip("`").lower()
+        if text == HEARTBEAT:
+            self._start(self._reply(event, self._answering.heartbeat()), None)
+        elif event.get("channel_type") == "im" and text:
+            self._start(self._reply(event, self._answering.answer("", str(event["text"]))), None)
+
+    async def _on_mention(self, event: Body) -> None:
+        if event.get("bot_id"):
+            return
+        words = [word for word in str(event.get("text") or "").split() if not word.startswith("<@")]
+        self._start(self._reply(event, self._answering.answer("", " ".join(words)), in_thread=True), None)
+
+    async def _reply(
+        self, event: Body, answer: Coroutine[Any, Any, Message], *, in_thread: bool = False
+    ) -> None:
+        """Answer a message in its channel, once however often the event comes."""
+        message = await answer
+        channel = str(event["channel"])
+        thread = event.get("thread_ts") or (event["ts"] if in_thread else None)
+        async with self._database.transaction() as connection:
+            await outbox.add_post(
+                self._database,
+                connection,
+                key=f"reply:{channel}:{event['ts']}",
+                lane=Lane(destination="slack", channel=channel),
+                payload=post_payload(message, channel, thread),
+                priority=_QUICK,
+                now=self._clock(),
+            )
+        self._wake()
+
+    async def _on_home(self, event: Body) -> None:
+        if event.get("tab", "home") == "home":
+            self._start(self._show_home(str(event["user"])), None)
+
+    async def _show_home(self, user: str) -> None:
+        message = render_overview(await self._answering.reporting.overview())
+        view = {"type": "home", "blocks": [*message.blocks, *message.body]}
+        await self._client.views_publish(user_id=user, view=view)
+
+
+_PERMISSION = {"unacknowledge": "acknowledge", "unsilence": "silence"}
+_SLACK_TROUBLES = {
+    "expired_trigger_id": "Slack gave up waiting for the window; press the button again.",
+    "exchanged_trigger_id": "",
+    "missing_scope": "The Slack app lacks a scope; `tocsin doctor` says which.",
+}
+
+
+def _response(message: Message) -> dict[str, Any]:
+    payload = message.payload()
+    return {"text": payload["text"], "blocks": payload["blocks"]}

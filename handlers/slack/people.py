@@ -1,0 +1,86 @@
+"""Who may do what: the configured people against the person who pressed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.config.settings import Settings
+from bot.domain.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+_REMEMBERED = timedelta(minutes=5)
+
+
+class People:
+    """Resolves names of `people:` and checks permissions. User groups are asked of Slack and remembered."""
+
+    def __init__(self, settings: Settings, client: AsyncWebClient, clock: Clock) -> None:
+        self._settings = settings
+        self._client = client
+        self._clock = clock
+        self._groups: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self.home_team: str | None = settings.slack.team
+
+    async def refusal(self, action: str, body: Mapping[str, Any]) -> str | None:
+        """Why the person of a payload may not do this, or None when they may."""
+        user = body.get("user") or {}
+        team = user.get("team_id") or (body.get("team") or {}).get("id")
+        if self.home_team and team and team != self.home_team:
+            return "Only members of this workspace may do that."
+        allowed: Sequence[str] | None = getattr(self._settings.permissions, action, None)
+        if allowed is None or await self._holds(allowed, str(user.get("id"))):
+            return None
+        return f"You may not {action} here. Ask {_listed(allowed)}."
+
+    async def _holds(self, allowed: Sequence[str], user: str) -> bool:
+        for entry in expand(allowed, self._settings):
+            if entry == user or (entry.startswith("S") and user in await self._members(entry)):
+                return True
+        return False
+
+    async def _members(self, group: str) -> frozenset[str]:
+        """The users of a user group; what was known before when Slack does not answer."""
+        now = self._clock()
+        known = self._groups.get(group)
+        if known is not None and now - known[0] < _REMEMBERED:
+            return known[1]
+        try:
+            answer = await self._client.usergroups_users_list(usergroup=group)
+        except SlackApiError as error:
+            log.warning("user_group_unknown", group=group, reason=str(error.response.get("error")))
+            return known[1] if known is not None else frozenset()
+        members = frozenset(answer.get("users") or ())
+        self._groups[group] = (now, members)
+        return members
+
+
+def expand(names: Sequence[str], settings: Settings) -> list[str]:
+    """Ids of users and user groups behind names of `people:`; ids pass through."""
+    found: list[str] = []
+    for name in names:
+        if name in settings.people:
+            found += expand([entry for entry in settings.people[name] if entry != name], settings)
+        else:
+            found.append(name)
+    return found
+
+
+def mention_of(mention: str | None, settings: Settings) -> str:
+    """Slack's way to call the people of a rule's mention; each once."""
+    names = (mention or "").replace("@", " ").split()
+    everybody = {"here", "channel", "everyone"}
+    called = [f"<!{name}>" for name in names if name in everybody]
+    for entry in expand([name for name in names if name not in everybody], settings):
+        called.append(f"<!subteam^{entry}>" if entry.startswith("S") else f"<@{entry}>")
+    return " ".join(dict.fromkeys(called))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"<@{name}>" if name[:1] in "UW" and name.isupper() else name for name in names)

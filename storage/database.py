@@ -1,0 +1,125 @@
+"""The connection to SQLite or PostgreSQL: transactions to write in, snapshots to read from."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+DatabaseError = sa.exc.DBAPIError
+"""What the server or the disk refuses: no space, no connection, a lock held too long."""
+
+Connection = AsyncConnection
+"""What queries run on, within a transaction or a snapshot."""
+
+Insert = sqlite.Insert | postgresql.Insert
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be opened; the message says what to change."""
+
+
+def async_url(text: str) -> URL:
+    """The URL with its async driver. Raises DatabaseUnusable for an address that is none."""
+    try:
+        url = make_url(text)
+    except sa.exc.ArgumentError:
+        raise DatabaseUnusable(
+            "the database address cannot be read; write sqlite:///tocsin.db or postgresql://user@host/name"
+        ) from None
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return url.set(drivername="sqlite+aiosqlite")
+    if backend in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+asyncpg")
+    raise DatabaseUnusable(f"Tocsin keeps its data in SQLite or PostgreSQL, not in {backend!r}")
+
+
+class Database:
+    """One engine. SQLite has one writer at a time; PostgreSQL as many as its pool.
+
+    `transaction()` commits when its block ends and rolls back when it raises. `snapshot()` only reads.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.url = async_url(address)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writing = asyncio.Lock() if self.is_sqlite else None
+        self._lock_file: int | None = None
+        options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 10, "max_overflow": 5}
+        self.engine = create_async_engine(self.url, pool_pre_ping=not self.is_sqlite, **options)
+        if self.is_sqlite:
+            sa.event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to write with. Raises DatabaseError; then nothing of the block is stored."""
+        if self._writing is None:
+            async with self.engine.begin() as connection:
+                yield connection
+            return
+        async with self._writing, self.engine.connect() as connection:
+            writer = await connection.execution_options(tocsin_write=True)
+            async with writer.begin():
+                yield writer
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A connection to read with."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    def insert(self, table: sa.Table) -> Insert:
+        """An INSERT that knows ON CONFLICT, in the words of this database."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def hold_alone(self) -> None:
+        """Keep a second Tocsin off a SQLite file. Raises DatabaseUnusable when one holds it already."""
+        path = self.url.database
+        if not self.is_sqlite or not path or path == ":memory:":
+            return
+        try:
+            self._lock_file = os.open(path + ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise DatabaseUnusable(
+                f"cannot write next to the database {path}: {error.strerror}; "
+                "make its folder, or let this user write there"
+            ) from None
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock_file)
+            self._lock_file = None
+            raise DatabaseUnusable(
+                f"another Tocsin already runs on {path}; stop it, or use PostgreSQL for several"
+            ) from None
+
+    async def close(self) -> None:
+        """Return every connection and let another process have the file."""
+        await self.engine.dispose()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours, see _begin_sqlite
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """Writers take the lock at once, so that they wait their turn instead of failing half way."""
+    write = connection.get_execution_options().get("tocsin_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,354 @@
+"""The outbox: which views are stale and which posts wait, who has claimed them, and what was posted where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.tables import messages, outbox
+
+LEASE = timedelta(seconds=60)
+
+
+class EntryKind(StrEnum):
+    """`view`: an alert's message is stale. `post`: something to say once."""
+
+    VIEW = "view"
+    POST = "post"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Deliveries to one channel of one destination, made one after another."""
+
+    destination: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A claimed entry. `in_doubt_since`: an earlier attempt may have posted it; ask before posting again."""
+
+    id: int
+    key: str
+    kind: EntryKind
+    lane: Lane
+    alert_id: int | None
+    payload: Mapping[str, Any]
+    priority: int
+    generation: int
+    created_at: datetime
+    attempts: int
+    in_doubt_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A message that stands somewhere. `shown` identifies the content it shows."""
+
+    key: str
+    alert_id: int | None
+    destination: str
+    channel: str
+    ts: str
+    shown: str
+
+
+def view_key(alert_id: int, destination: str) -> str:
+    """The key of an alert's message at a destination."""
+    return f"alert:{alert_id}:{destination}"
+
+
+async def mark_stale(
+    database: Database,
+    connection: AsyncConnection,
+    *,
+    alert_id: int,
+    lane: Lane,
+    priority: int,
+    now: datetime,
+    due_at: datetime,
+) -> None:
+    """Say that an alert's view must be made true again, at the latest by `due_at`."""
+    statement = database.insert(outbox).values(
+        key=view_key(alert_id, lane.destination),
+        kind=EntryKind.VIEW.value,
+        destination=lane.destination,
+        channel=lane.channel,
+        alert_id=alert_id,
+        payload={},
+        priority=priority,
+        state="pending",
+        generation=1,
+        created_at=now,
+        due_at=due_at,
+        attempts=0,
+    )
+    new = statement.excluded
+    waiting = sa.and_(outbox.c.state == "pending", outbox.c.due_at < new.due_at)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["key"],
+            set_={
+                "state": "pending",
+                "generation": outbox.c.generation + 1,
+                "priority": new.priority,
+                "due_at": sa.case((waiting, outbox.c.due_at), else_=new.due_at),
+                "attempts": sa.case((outbox.c.state == "pending", outbox.c.attempts), else_=0),
+            },
+        )
+    )
+
+
+async def add_post(
+    database: Database,
+    connection: AsyncConnection,
+    *,
+    key: str,
+    lane: Lane,
+    payload: Mapping[str, Any],
+    priority: int,
+    now: datetime,
+    alert_id: int | None = None,
+) -> bool:
+    """Queue something to say once; False when its key was queued before.
+
+    With an `alert_id` it goes into that alert's thread, after the alert's own message.
+    """
+    statement = database.insert(outbox).values(
+        key=key,
+        kind=EntryKind.POST.value,
+        destination=lane.destination,
+        channel=lane.channel,
+        alert_id=alert_id,
+        payload=dict(payload),
+        priority=priority,
+        state="pending",
+        generation=1,
+        created_at=now,
+        due_at=now,
+        attempts=0,
+    )
+    statement = statement.on_conflict_do_nothing(index_elements=["key"])
+    return (await connection.execute(statement.returning(outbox.c.id))).scalar_one_or_none() is not None
+
+
+def _claimable(now: datetime) -> sa.ColumnElement[bool]:
+    """Pending, due, not leased; a thread line only after the alert's message and the lines before it."""
+    earlier = outbox.alias("earlier")
+    root = messages.alias("root")
+    is_line = sa.and_(outbox.c.kind == EntryKind.POST.value, outbox.c.alert_id.is_not(None))
+    has_earlier = sa.exists().where(
+        earlier.c.alert_id == outbox.c.alert_id,
+        earlier.c.kind == EntryKind.POST.value,
+        earlier.c.destination == outbox.c.destination,
+        earlier.c.state == "pending",
+        earlier.c.id < outbox.c.id,
+    )
+    has_root = sa.exists().where(
+        root.c.alert_id == outbox.c.alert_id,
+        root.c.destination == outbox.c.destination,
+        root.c.key.like("alert:%"),
+    )
+    return sa.and_(
+        outbox.c.state == "pending",
+        outbox.c.due_at <= now,
+        sa.or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
+        sa.or_(sa.not_(is_line), sa.and_(has_root, sa.not_(has_earlier))),
+    )
+
+
+async def ready_lanes(connection: AsyncConnection, now: datetime) -> list[Lane]:
+    """Lanes with something to deliver at `now`, the most urgent first."""
+    query = (
+        sa.select(outbox.c.destination, outbox.c.channel)
+        .where(_claimable(now))
+        .group_by(outbox.c.destination, outbox.c.channel)
+        .order_by(sa.func.min(outbox.c.priority))
+    )
+    return [Lane(destination=row[0], channel=row[1]) for row in await connection.execute(query)]
+
+
+async def next_due(connection: AsyncConnection, now: datetime) -> datetime | None:
+    """When the next entry that is not due yet falls due."""
+    query = sa.select(sa.func.min(outbox.c.due_at)).where(outbox.c.state == "pending", outbox.c.due_at > now)
+    due: datetime | None = await connection.scalar(query)
+    return due
+
+
+async def claim(connection: AsyncConnection, lane: Lane, owner: str, now: datetime) -> Entry | None:
+    """Lease the most urgent entry of a lane. From here on its delivery is in doubt until it is recorded.
+
+    Two claimers never get the same entry: the update holds only while nobody else leased it.
+    """
+    candidate = (
+        sa.select(outbox.c.id, outbox.c.in_doubt_since)
+        .where(_claimable(now), outbox.c.destination == lane.destination, outbox.c.channel == lane.channel)
+        .order_by(outbox.c.priority, outbox.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    found = (await connection.execute(candidate)).first()
+    if found is None:
+        return None
+    statement = (
+        sa.update(outbox)
+        .where(outbox.c.id == found.id)
+        .values(
+            leased_by=owner,
+            leased_until=now + LEASE,
+            attempts=outbox.c.attempts + 1,
+            in_doubt_since=sa.func.coalesce(
+                outbox.c.in_doubt_since, sa.literal(now, outbox.c.created_at.type)
+            ),
+        )
+        .returning(outbox)
+    )
+    row = (await connection.execute(statement)).one()
+    return Entry(
+        id=row.id,
+        key=row.key,
+        kind=EntryKind(row.kind),
+        lane=Lane(destination=row.destination, channel=row.channel),
+        alert_id=row.alert_id,
+        payload=row.payload,
+        priority=row.priority,
+        generation=row.generation,
+        created_at=row.created_at,
+        attempts=row.attempts,
+        in_doubt_since=found.in_doubt_since,
+    )
+
+
+async def record(
+    database: Database, connection: AsyncConnection, entry: Entry, sent: Sent | None, now: datetime
+) -> None:
+    """An entry was delivered. It stays pending when its view went stale again meanwhile."""
+    if sent is not None:
+        values = {
+            "alert_id": sent.alert_id,
+            "destination": sent.destination,
+            "channel": sent.channel,
+            "ts": sent.ts,
+            "shown": sent.shown,
+        }
+        statement = database.insert(messages).values(key=sent.key, posted_at=now, **values)
+        await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
+    fresh = outbox.c.generation == entry.generation
+    await connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == entry.id)
+        .values(
+            state=sa.case((fresh, "done"), else_="pending"),
+            attempts=0,
+            in_doubt_since=None,
+            leased_by=None,
+            leased_until=None,
+            last_error=None,
+        )
+    )
+
+
+async def postpone(
+    connection: AsyncConnection, entry: Entry, due_at: datetime, error: str, *, in_doubt: bool
+) -> None:
+    """Try again at `due_at`. Not `in_doubt`: it is certain that nothing was posted."""
+    values: dict[str, Any] = {
+        "due_at": due_at,
+        "leased_by": None,
+        "leased_until": None,
+        "last_error": error[:1000],
+    }
+    if not in_doubt:
+        values["in_doubt_since"] = None
+    await connection.execute(sa.update(outbox).where(outbox.c.id == entry.id).values(**values))
+
+
+async def bury(connection: AsyncConnection, entry: Entry, error: str) -> None:
+    """It can never be delivered; it is kept as a dead letter."""
+    await connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == entry.id)
+        .values(state="dead", leased_by=None, leased_until=None, last_error=error[:1000])
+    )
+
+
+async def move(connection: AsyncConnection, entry: Entry, channel: str) -> None:
+    """Let an entry go to another channel, at once."""
+    await connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.id == entry.id)
+        .values(channel=channel, leased_by=None, leased_until=None, in_doubt_since=None)
+    )
+
+
+async def release_all(connection: AsyncConnection) -> None:
+    """Take back every lease. Only for a database with one Tocsin, when that one starts."""
+    await connection.execute(
+        sa.update(outbox).where(outbox.c.state == "pending").values(leased_by=None, leased_until=None)
+    )
+
+
+async def sent(connection: AsyncConnection, key: str) -> Sent | None:
+    """Where the message of a key stands."""
+    row = (await connection.execute(sa.select(messages).where(messages.c.key == key))).first()
+    return None if row is None else _sent(row)
+
+
+async def forget(connection: AsyncConnection, key: str) -> None:
+    """The message of a key stands nowhere any more."""
+    await connection.execute(sa.delete(messages).where(messages.c.key == key))
+
+
+async def doubt_view(connection: AsyncConnection, alert_id: int) -> None:
+    """Somebody saw a message that was not true: let the next delivery write it again, whatever it showed."""
+    await connection.execute(
+        sa.update(messages)
+        .where(messages.c.alert_id == alert_id, messages.c.key.like("alert:%"))
+        .values(shown="")
+    )
+
+
+async def counts(connection: AsyncConnection) -> Mapping[str, int]:
+    """How many entries are in each state."""
+    query = sa.select(outbox.c.state, sa.func.count()).group_by(outbox.c.state)
+    return {row[0]: int(row[1]) for row in await connection.execute(query)}
+
+
+async def errors(connection: AsyncConnection, limit: int = 5) -> Iterable[tuple[str, str]]:
+    """The newest troubles of entries not delivered: channel and error."""
+    query = (
+        sa.select(outbox.c.channel, outbox.c.last_error)
+        .where(outbox.c.state.in_(("pending", "dead")), outbox.c.last_error.is_not(None))
+        .order_by(outbox.c.id.desc())
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in await connection.execute(query)]
+
+
+async def purge(connection: AsyncConnection, before: datetime) -> None:
+    """Drop posts delivered before an instant; views stay with their alerts."""
+    old = sa.and_(
+        outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
+    )
+    await connection.execute(sa.delete(outbox).where(old))
+    gone = sa.and_(messages.c.posted_at < before, messages.c.key.not_like("alert:%"))
+    await connection.execute(sa.delete(messages).where(gone))
+
+
+def _sent(row: sa.Row[Any]) -> Sent:
+    return Sent(
+        key=row.key,
+        alert_id=row.alert_id,
+        destination=row.destination,
+        channel=row.channel,
+        ts=row.ts,
+        shown=row.shown,
+    )

@@ -1,0 +1,142 @@
+"""How each check and job stands, and what checks found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.observation import Observation, Source, SourceKind
+from bot.domain.rule import Streak
+from bot.domain.standing import Standing
+from checks.result import State, Value
+from storage.database import Database
+from storage.tables import results, sources
+
+_ONE = sa.select(sources).where(
+    sources.c.kind == sa.bindparam("kind"),
+    sources.c.name == sa.bindparam("name"),
+    sources.c.resource == sa.bindparam("resource"),
+)
+
+
+async def get(connection: AsyncConnection, source: Source, resource: str) -> Standing | None:
+    """How a source stands about a resource."""
+    values = {"kind": source.kind.value, "name": source.name, "resource": resource}
+    row = (await connection.execute(_ONE, values)).first()
+    return None if row is None else _standing(row)
+
+
+async def list_all(connection: AsyncConnection, kind: SourceKind | None = None) -> list[Standing]:
+    """Every source, by kind, name and resource."""
+    query = sa.select(sources).order_by(sources.c.kind, sources.c.name, sources.c.resource)
+    if kind is not None:
+        query = query.where(sources.c.kind == kind.value)
+    return [_standing(row) for row in await connection.execute(query)]
+
+
+async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
+    """Those of some checks that are critical now."""
+    query = sa.select(sources.c.name).where(
+        sources.c.kind == SourceKind.CHECK.value,
+        sources.c.name.in_(list(names)),
+        sources.c.state == State.CRITICAL.value,
+    )
+    return frozenset(row[0] for row in await connection.execute(query))
+
+
+async def put(
+    database: Database,
+    connection: AsyncConnection,
+    observation: Observation,
+    streaks: Mapping[str, Streak],
+    before: Standing | None,
+) -> None:
+    """Remember an observation as the last word, with the streaks of its rules."""
+    unchanged = before is not None and before.state is observation.state
+    values = {
+        "state": observation.state.value,
+        "summary": observation.summary,
+        "since": before.since if unchanged and before is not None else observation.at,
+        "at": observation.at,
+        "fields": dict(observation.fields),
+        "streaks": {name: _streak_row(streak) for name, streak in streaks.items()},
+    }
+    key = {
+        "kind": observation.source.kind.value,
+        "name": observation.source.name,
+        "resource": observation.resource,
+    }
+    statement = database.insert(sources).values(**key, **values)
+    await connection.execute(
+        statement.on_conflict_do_update(index_elements=["kind", "name", "resource"], set_=values)
+    )
+
+
+async def add_result(connection: AsyncConnection, observation: Observation) -> None:
+    """Keep what a check found, for averages and uptime."""
+    await connection.execute(
+        sa.insert(results),
+        {
+            "name": observation.source.name,
+            "resource": observation.resource,
+            "state": observation.state.value,
+            "at": observation.at,
+            "summary": observation.summary,
+            "fields": dict(observation.fields),
+        },
+    )
+
+
+async def results_between(
+    connection: AsyncConnection, name: str, start: datetime, end: datetime
+) -> list[tuple[datetime, State, Mapping[str, Value]]]:
+    """What a check found in [start, end), oldest first: instant, state, fields."""
+    query = (
+        sa.select(results.c.at, results.c.state, results.c.fields)
+        .where(results.c.name == name, results.c.at >= start, results.c.at < end)
+        .order_by(results.c.at)
+    )
+    return [(row.at, State(row.state), row.fields) for row in await connection.execute(query)]
+
+
+async def states_between(
+    connection: AsyncConnection, name: str, start: datetime, end: datetime
+) -> list[State]:
+    """The states a check was in in [start, end), oldest first."""
+    query = (
+        sa.select(results.c.state)
+        .where(results.c.name == name, results.c.at >= start, results.c.at < end)
+        .order_by(results.c.at)
+    )
+    return [State(row[0]) for row in await connection.execute(query)]
+
+
+async def forget_results(connection: AsyncConnection, before: datetime) -> int:
+    """Delete what checks found before an instant; returns how many rows went."""
+    return (await connection.execute(sa.delete(results).where(results.c.at < before))).rowcount
+
+
+def _standing(row: sa.Row[Any]) -> Standing:
+    return Standing(
+        source=Source(kind=SourceKind(row.kind), name=row.name),
+        resource=row.resource,
+        state=State(row.state),
+        summary=row.summary,
+        since=row.since,
+        at=row.at,
+        fields=row.fields,
+        streaks={name: _streak(value) for name, value in row.streaks.items()},
+    )
+
+
+def _streak_row(streak: Streak) -> list[Any]:
+    return [streak.matches, streak.clears, streak.since.isoformat() if streak.since else None]
+
+
+def _streak(value: list[Any]) -> Streak:
+    matches, clears, since = value
+    return Streak(matches=matches, clears=clears, since=datetime.fromisoformat(since) if since else None)

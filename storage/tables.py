@@ -1,0 +1,220 @@
+"""The tables. Instants are stored in UTC; every query that runs often has its index here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Dialect
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware UTC datetime; SQLite keeps it without its zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must be aware")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Document = sa.JSON().with_variant(JSONB(), "postgresql")
+Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _table(name: str, *columns: Any) -> sa.Table:
+    return sa.Table(name, metadata, *columns)
+
+
+sources = _table(
+    "sources",  # how each check and job stands, one row a resource
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("resource", sa.String(300), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("fields", Document, nullable=False),
+    sa.Column("streaks", Document, nullable=False),
+)
+
+results = _table(
+    "results",  # what checks found
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("resource", sa.String(300), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("summary", sa.Text, nullable=False),
+    sa.Column("fields", Document, nullable=False),
+    sa.Index("ix_results_name_at", "name", "at"),
+    sa.Index("ix_results_at", "at"),
+)
+
+runs = _table(
+    "runs",  # executions of jobs
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("run_id", sa.String(200), unique=True),
+    sa.Column("job", sa.String(200), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("level", sa.String(16), nullable=False),
+    sa.Column("finished_at", Instant, nullable=False),
+    sa.Column("duration_seconds", sa.Float),
+    sa.Column("exit_code", sa.Integer),
+    sa.Column("fields", Document, nullable=False),
+    sa.Column("received_at", Instant, nullable=False),
+    sa.Index("ix_runs_job_finished_at", "job", "finished_at", "id"),
+    sa.Index("ix_runs_status_finished_at", "status", "finished_at", "id"),
+    sa.Index("ix_runs_finished_at", "finished_at", "id"),
+    sa.Index("ix_runs_job_status_finished_at", "job", "status", "finished_at", "id"),
+)
+
+alerts = _table(
+    "alerts",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("fingerprint", sa.String(32), nullable=False),
+    sa.Column("rule", sa.String(300), nullable=False),
+    sa.Column("source_kind", sa.String(16), nullable=False),
+    sa.Column("source", sa.String(200), nullable=False),
+    sa.Column("resource", sa.String(300), nullable=False),
+    sa.Column("severity", sa.Integer, nullable=False),
+    sa.Column("category", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("detail", Document, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("last_seen", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("reopened", sa.Integer, nullable=False),
+    sa.Column("acknowledged_at", Instant),
+    sa.Column("acknowledged_by", sa.String(64)),
+    sa.Column("closed_at", Instant),
+    sa.Column("closed_by", sa.String(64)),
+    sa.Column("note", sa.Text),
+    sa.Column("silenced_until", Instant),
+    sa.Column("silenced_by", sa.String(64)),
+    sa.Column("silence_reason", sa.Text),
+    sa.Index("ix_alerts_fingerprint_closed_at", "fingerprint", "closed_at"),
+    sa.Index("ix_alerts_opened_at", "opened_at"),
+    sa.Index("ix_alerts_closed_at", "closed_at"),
+)
+_open = alerts.c.closed_at.is_(None)
+sa.Index(
+    "uq_alerts_open_fingerprint",  # at most one open alert a fingerprint
+    alerts.c.fingerprint,
+    unique=True,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+sa.Index(
+    "ix_alerts_open_source",
+    alerts.c.source_kind,
+    alerts.c.source,
+    alerts.c.resource,
+    sqlite_where=_open,
+    postgresql_where=_open,
+)
+
+alert_events = _table(
+    "alert_events",  # history: who did what to an alert, and when
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("actor", sa.String(64)),
+    sa.Index("ix_alert_events_alert_id", "alert_id", "id"),
+)
+
+silences = _table(
+    "silences",
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("fingerprint", sa.String(32)),
+    sa.Column("starts_at", Instant, nullable=False),
+    sa.Column("ends_at", Instant, nullable=False),
+    sa.Column("created_by", sa.String(64)),
+    sa.Column("reason", sa.Text),
+    sa.Index("ix_silences_fingerprint_ends_at", "fingerprint", "ends_at"),
+    sa.Index("ix_silences_ends_at", "ends_at"),
+)
+
+outbox = _table(
+    "outbox",  # an entry says that a view is stale, or holds a post that is an event in time
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("key", sa.String(300), nullable=False, unique=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("destination", sa.String(100), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE")),
+    sa.Column("payload", Document, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("generation", sa.Integer, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("in_doubt_since", Instant),
+    sa.Column("leased_by", sa.String(64)),
+    sa.Column("leased_until", Instant),
+    sa.Column("last_error", sa.Text),
+)
+_pending = outbox.c.state == "pending"
+sa.Index(
+    "ix_outbox_pending",
+    outbox.c.destination,
+    outbox.c.channel,
+    outbox.c.priority,
+    outbox.c.id,
+    sqlite_where=_pending,
+    postgresql_where=_pending,
+)
+sa.Index(
+    "ix_outbox_pending_alert",
+    outbox.c.alert_id,
+    outbox.c.id,
+    sqlite_where=_pending,
+    postgresql_where=_pending,
+)
+
+messages = _table(
+    "messages",  # what was posted where
+    sa.Column("key", sa.String(300), primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE")),
+    sa.Column("destination", sa.String(100), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("ts", sa.String(64), nullable=False),
+    sa.Column("posted_at", Instant, nullable=False),
+    sa.Column("shown", sa.String(64), nullable=False),
+    sa.Index("ix_messages_alert_id", "alert_id"),
+    sa.Index("ix_messages_posted_at", "posted_at"),
+)
+
+slots = _table(
+    "slots",  # which occurrences of digests and heartbeats were seen to
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("due_at", Instant, nullable=False),
+)
