@@ -131,6 +131,8 @@ def _syntax_message(source: str, error: str) -> str:
 
 
 def _type_message(source: str, error: str) -> str:
-    if "float" in error and "int" in error:
-        return f"{source!r} calculates with a whole number; write it with a point, such as 2.0 * x"
-    return f"{source!r} compares or calculates with values of different kinds: {error.split('. CEL')[0]}"
+    shown = source if len(source) <= 200 else source[:200] + "…"
+    what = error.split(". CEL")[0]
+    if re.search(r"\bfloat\b", what) and re.search(r"\bint\b", what):
+        return f"{shown!r} calculates with a whole number; write it with a point, such as 2.0 * x"
+    return f"{shown!r} compares or calculates with values of different kinds: {what[:300]}"

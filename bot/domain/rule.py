@@ -94,7 +94,7 @@ class Standing:
             found = _asked(Expression(condition=condition), observation, names)
             if found.outcome is Outcome.TRUE:
                 return self._bad(state, found.reason)
-            outcomes.add(found.outcome)
+            outcomes.add(Outcome.FALSE if _is_partly_null(condition, names) else found.outcome)
         if observation.state is State.WARNING:
             return self._bad(State.WARNING, observation.summary)
         unasked = Outcome.NOT_APPLICABLE in outcomes
@@ -102,6 +102,17 @@ class Standing:
 
     def _bad(self, state: State, reason: str) -> Verdict:
         return Verdict(outcome=Outcome.TRUE, reason=reason, severity=self.severities[state])
+
+
+def _is_partly_null(condition: Condition, names: Mapping[str, Any]) -> bool:
+    """Whether some of a condition's fields are null beside others that are not.
+
+    So says a query whose `max(…)` saw no rows beside a `count(…)` of 0: there is nothing to be bad.
+    """
+    found = [names.get(name) for name in condition.variables if name in names]
+    return (
+        len(found) == len(condition.variables) and None in found and any(each is not None for each in found)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
