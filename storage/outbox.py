@@ -272,6 +272,13 @@ async def postpone(
     await connection.execute(sa.update(outbox).where(outbox.c.id == entry.id).values(**values))
 
 
+async def hasten(connection: AsyncConnection, lane: Lane, now: datetime) -> None:
+    """A lane works again: what failed on it before is due at once."""
+    failed = sa.and_(outbox.c.state == "pending", outbox.c.attempts > 0, outbox.c.due_at > now)
+    here = sa.and_(outbox.c.destination == lane.destination, outbox.c.channel == lane.channel)
+    await connection.execute(sa.update(outbox).where(failed, here).values(due_at=now))
+
+
 async def bury(connection: AsyncConnection, entry: Entry, error: str) -> None:
     """It can never be delivered; it is kept as a dead letter, unless its view went stale again meanwhile."""
     fresh = outbox.c.generation == entry.generation
