@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
 from bot.domain.observation import clean
 from bot.domain.run import Run, RunStatus
@@ -25,9 +33,9 @@ def _utc(value: Any) -> Any:
     if isinstance(value, str):
         try:
             found = datetime.fromisoformat(value)
-        except ValueError:
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
             raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z") from None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
     raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z")
 
 
@@ -40,7 +48,7 @@ class RunPayload(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    job_name: str = Field(min_length=1, max_length=200)
+    job_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     status: Annotated[RunStatus, BeforeValidator(_upper)]
     timestamp: Annotated[AwareDatetime, BeforeValidator(_utc)] | None = None
     run_id: str | None = Field(None, min_length=1, max_length=200)
@@ -51,11 +59,11 @@ class RunPayload(BaseModel):
     def run(self, now: datetime) -> Run:
         """The run; one without a timestamp, or from a clock far ahead, ended now."""
         at = self.timestamp
-        finished_at = now if at is None or at > now + _AHEAD else at.astimezone(UTC)
+        finished_at = now if at is None or at > now + _AHEAD else at
         level = (self.log_level or ("INFO" if self.status is RunStatus.SUCCESS else "ERROR")).upper()
         return Run(
             run_id=self.run_id,
-            job=self.job_name.strip(),
+            job=self.job_name,
             status=self.status,
             level=level,
             finished_at=finished_at,

@@ -81,6 +81,9 @@ class HttpServer:
         except (DatabaseError, OSError) as error:
             log.error("request_failed", path=request.path, reason=str(getattr(error, "orig", None) or error))
             return _refusal(503, "the database cannot be written at present; try again", {"Retry-After": "5"})
+        except Exception:
+            log.exception("request_crashed", path=request.path)
+            return _refusal(500, "something went wrong inside Tocsin; its log says what")
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
