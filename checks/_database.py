@@ -42,7 +42,7 @@ def _check_url(url: SecretStr) -> SecretStr:
         parse_url(url.get_secret_value())
     except ArgumentError:
         raise ValueError(
-            "this is not a database URL; write one such as postgresql://user:password@host/database "
+            "this is not a database URL; write one such as postgresql://user@host/database "
             "or sqlite:///file.db"
         ) from None
     return url
