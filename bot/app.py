@@ -148,7 +148,7 @@ class Tocsin:
         )
 
     async def start(self) -> None:
-        """Open the database, listen, and begin. Raises DatabaseUnusable, OSError."""
+        """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""
         self._resources.push_async_callback(self._session.close)
         self._resources.push_async_callback(self.database.close)
         self.database.hold_alone()
@@ -193,7 +193,8 @@ class Tocsin:
 
     async def stop(self) -> None:
         """Take nothing new, write what was observed, deliver what is under way, close."""
-        log.info("stopping")
+        if self._tasks:
+            log.info("stopping")
         await self.scheduler.stop()
         await self.socket.stop()
         await self.listeners.finish()
@@ -204,7 +205,8 @@ class Tocsin:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._resources.aclose()
-        log.info("stopped")
+        if self._tasks:
+            log.info("stopped")
 
     def troubles(self) -> list[str]:
         """What Tocsin itself cannot do at present."""

@@ -23,6 +23,7 @@ from bot.demo.play import DemoFailed, play
 from bot.domain.clock import system_clock
 from bot.logs import configure_logs
 from bot.progress import progress_table
+from handlers.http.server import AddressUnusable
 from handlers.slack.manifest import create_app_link, manifest_yaml
 from storage.database import Database, DatabaseUnusable
 from storage.schema import upgrade
@@ -78,10 +79,8 @@ def run(
         asyncio.run(_run(settings))
     except DatabaseUnusable as error:
         _fail(str(error))
-    except OSError as error:
-        _fail(
-            f"cannot listen on {settings.http.bind}: {error.strerror or error}; change http.bind in {config}"
-        )
+    except AddressUnusable as error:
+        _fail(f"{error}; change http.bind in {config}")
 
 
 async def _run(settings: Settings) -> None:

@@ -30,13 +30,15 @@ _MOST_AT_ONCE = 200
 
 
 class _Phased(BaseTrigger):  # type: ignore[misc]
-    """Every interval from a first instant on."""
+    """Every interval from a first instant on; at once when that has passed before the scheduler started."""
 
     def __init__(self, first: datetime, interval: timedelta) -> None:
         self._first = first
         self._interval = interval
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        if previous is None:
+            return max(self._first, now)
         if now <= self._first:
             return self._first
         return self._first + -((self._first - now) // self._interval) * self._interval

@@ -257,12 +257,9 @@ class Story:
 
     async def looked(self) -> None:
         """Wait until every check has run once."""
-        await self.look()
-        await asyncio.sleep(0)
-        while not (running := self.tocsin.scheduler._running):
-            await asyncio.sleep(0.01)
-        await asyncio.wait(running)
-        await self.tocsin.monitoring.settle()
+        async with asyncio.timeout(15):
+            while any(line.standing is None for line in (await self.tocsin.reporting.overview()).checks):
+                await asyncio.sleep(0.01)
 
     async def look(self, check: str = "backend") -> None:
         """Let a check run now, after what runs already."""
