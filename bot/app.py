@@ -27,7 +27,7 @@ from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.probe import probes_of
 from bot.reporting import Reporting
-from bot.scheduled import ScheduledMessages, scheduled_messages
+from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
 from handlers.http.server import HttpServer
 from handlers.slack.answering import Answering
@@ -73,9 +73,10 @@ class Tocsin:
             mention=lambda mention: mention_of(mention, settings),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
+        rules = rulebook(settings)
         self.monitoring = Monitoring(
             database=self.database,
-            rulebook=rulebook(settings),
+            rulebook=rules,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
@@ -92,7 +93,14 @@ class Tocsin:
             wake=self.notifier.wake,
             messages=scheduled_messages(settings, self.reporting),
         )
-        self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock)
+        readiness = ReadinessReports(
+            database=self.database,
+            channel=slack.channel,
+            rules=rules,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
+        self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
         self.http = HttpServer(
             monitoring=self.monitoring,
             clock=clock,

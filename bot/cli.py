@@ -21,6 +21,7 @@ from bot.checking import check_now, exit_code
 from bot.config import ConfigInvalid, Settings, describe, load, warnings
 from bot.demo.play import DemoFailed, play
 from bot.domain.clock import system_clock
+from bot.execution.command import main as run_job
 from bot.logs import configure_logs
 from bot.progress import progress_table
 from handlers.http.server import AddressUnusable
@@ -130,6 +131,16 @@ def check(
     raise typer.Exit(exit_code(checked))
 
 
+@app.command(
+    "exec",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def execute(context: typer.Context) -> None:
+    """Run a job under its lock and time limit, and report how it went."""
+    raise typer.Exit(run_job(context.args, os.environ))
+
+
 @app.command()
 def manifest(
     prefix: Annotated[str, typer.Option(help="The first word of the slash commands.")] = "tocsin",
@@ -200,8 +211,3 @@ def _settings(config: Path, *, tokens_needed: bool = True) -> Settings:
 def _fail(message: str, code: int = 1) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
-
-
-def main() -> None:
-    """The command `tocsin`."""
-    app()

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from bot.domain.clock import system_clock
 from bot.execution import lock as locks
 from bot.execution.fields import FieldLines
-from bot.execution.options import Options, parse
+from bot.execution.options import USAGE, Misused, Options, parse, wants_help
 from bot.execution.process import Command, Finished, Signals, open_standard_streams
 from bot.execution.record import command_line, encode, instant, mask, new_run_id, with_fields
 from bot.execution.spool import RUN, Entry, Spool, append_line
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 DUPLICATE = 1
+MISUSED = 2
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 _PATIENCE = 2.5  # seconds without progress; a request itself takes two
 _LIMIT = 10.0  # seconds for all that waits
@@ -30,10 +31,14 @@ _LARGEST_FIELDS = 1024 * 1024
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run what `argv` (without `tocsin exec`) says; returns the exit code."""
+    if wants_help(argv):
+        os.write(1, USAGE.encode())
+        return 0
     try:
         options = parse(argv, environ)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 2
+    except Misused as mistake:
+        _tell(f"{mistake}; see tocsin exec --help")
+        return MISUSED
     if options.flush:
         return _flush(options)
     open_standard_streams()
@@ -244,7 +249,7 @@ def _flush(options: Options) -> int:
 
     if not options.token:
         _tell("TOCSIN_TOKEN is not set")
-        return 2
+        return MISUSED
     spool = Spool(options.spool)
     delivery = Delivery(Endpoint(options.url, options.token), spool, _tell)
     delivery.run(system_clock())
