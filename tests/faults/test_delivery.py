@@ -134,7 +134,8 @@ async def test_a_call_that_fails_leaves_one_true_message(shop: Story, fault: str
     }
     shop.limited_on_purpose = fault == "ratelimited"
     make = "rate_limit" if fault == "ratelimited" else fault
-    getattr(shop.workspace.faults, make)(method, *arguments[fault], times=1 if fault == "stall" else 2)
+    times = 1 if fault == "stall" else 2  # a second one would not be over before the clock is shifted
+    getattr(shop.workspace.faults, make)(method, *arguments[fault], times=times)
 
     if message is None:
         await shop.run("sync", "ERROR", exit_code=9)
@@ -290,6 +291,16 @@ async def test_a_lost_answer_in_a_channel_that_cannot_be_read_is_posted_all_the_
         await told.run("sync", "ERROR", exit_code=4)
         message = await told.alert("Elsewhere: sync", "random")
         assert "Meant for" not in shown(message)
+
+
+async def test_an_answer_that_cannot_be_given_where_it_was_asked_is_given_nowhere_else(shop: Story) -> None:
+    direct = shop.workspace.direct()
+    shop.workspace.faults.fail("chat.postMessage", "messages_tab_disabled")
+    await shop.workspace.say(direct, "status")
+    await shop.see(lambda: not shop.workspace.faults.waiting)
+    await shop.settle()
+    assert shop.workspace.messages("alerts") == []
+    assert (await shop.health())[1]["status"] == "healthy"
 
 
 @pytest.mark.parametrize("replies", [False, True])
