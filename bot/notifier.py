@@ -336,6 +336,11 @@ class Notifier:
             case Failure.GONE:
                 await self._post_anew(entry, delivery)
                 return
+            case Failure.NO_CHANNEL if entry.payload.get("only_here"):
+                log.warning("answer_impossible", channel=entry.lane.channel, reason=failed.reason)
+                async with self._database.transaction() as connection:
+                    await outbox.bury(connection, entry, failed.reason)
+                return
             case Failure.NO_CHANNEL if entry.lane.channel != self._default_channel:
                 self._report(entry.key, entry.lane, failed)
                 async with self._database.transaction() as connection:

@@ -279,7 +279,7 @@ class Listeners:
                 connection,
                 key=f"reply:{channel}:{event['ts']}",
                 lane=Lane(destination="slack", channel=channel),
-                payload=post_payload(message, channel, thread),
+                payload={**post_payload(message, channel, thread), "only_here": True},
                 priority=_QUICK,
                 now=self._clock(),
             )

@@ -89,3 +89,24 @@ async def emergency(told: Story) -> None:
     await told.tocsin._check_itself()
     (found,) = [m for m in told.workspace.messages("alerts") if "cannot write its database" in shown(m)]
     assert "disk" in shown(found)
+
+
+async def test_what_was_posted_as_the_disk_filled_is_not_posted_again(tmp_path: Path, disk: Path) -> None:
+    async with story(tmp_path, database=f"sqlite:///{disk}/tocsin.db") as told:
+        await told.looked()
+        told.workspace.faults.stall("chat.postMessage", 0.3)
+        await told.run("sync", "ERROR", exit_code=1)
+        await told.workspace.wait_for(lambda: not told.workspace.faults.waiting)
+        filler = fill(disk)  # claimed and under way: it will be posted, but cannot be recorded
+        message = await told.alert("sync failed")
+        await told.press(message, "acknowledge")
+        await told.told(ALEX, "cannot use its database")
+
+        filler.unlink()
+        told.skip(timedelta(minutes=2))
+        await told.press(message, "acknowledge")
+
+        await told.becomes(message, "acknowledged by")
+        await told.settle()
+        assert len(told.alerts()) == 1
+        assert len(told.thread(message)) == 1
