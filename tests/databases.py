@@ -22,6 +22,9 @@ from storage.tables import metadata
 
 __all__ = ["address", "database", "new_postgres", "open_database", "postgres_address", "sqlite_template"]
 
+only_postgres = pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+"""For a test of `database` that says something of PostgreSQL alone."""
+
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 _TABLES = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
 

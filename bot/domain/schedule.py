@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-
 _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
 
 
