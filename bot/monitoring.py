@@ -36,7 +36,9 @@ _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
 _BASELINE_KEPT = timedelta(minutes=10)
 _SLOWEST_RETRY = timedelta(seconds=30)
+_RETRY_AT_STOP = timedelta(milliseconds=200)
 _TRIES = 5
+_ENOUGH_FAILURES = 2
 
 
 class Rulebook(Protocol):
@@ -82,6 +84,7 @@ class Monitoring:
         self._idle = asyncio.Event()
         self._idle.set()
         self._writer: asyncio.Task[None] | None = None
+        self._stopping = False
         self.trouble: str | None = None
         """Why nothing can be written at present, or None."""
 
@@ -118,6 +121,7 @@ class Monitoring:
         """Write what is queued, then end; gives up after a few seconds when the database refuses."""
         if self._writer is None:
             return
+        self._stopping = True
         self._urged.set()
         try:
             async with asyncio.timeout(5):
@@ -152,54 +156,63 @@ class Monitoring:
                 delay = _RETRY
                 continue
             self._observed.extendleft(reversed(kept))
-            await self._rest(delay)
+            await self._rest(_RETRY_AT_STOP if self._stopping else delay)
             delay = min(delay * 2, _SLOWEST_RETRY)
 
     async def _rest(self, pause: timedelta) -> None:
         """Wait before what is kept is tried again; who asks meanwhile is answered at once."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + pause.total_seconds()
-        self._urged.clear()
+        end = asyncio.get_running_loop().time() + pause.total_seconds()
         while self.trouble is not None:
+            if asked := _taken(self._asked):
+                await self._write(asked)
+                continue
+            self._urged.clear()
             try:
                 async with asyncio.timeout_at(end):
                     await self._urged.wait()
             except TimeoutError:
                 return
-            self._urged.clear()
-            asked = _taken(self._asked)
-            if not asked:
+            if self._stopping:
                 return
-            await self._write(asked)
 
     async def _write(self, batch: list[_Item]) -> list[_Item]:
-        """Commit a batch, alone each if together they fail; returns those to try again."""
+        """Commit a batch, each alone if together they fail; returns those to try again."""
         try:
             await self._commit_again(batch)
-        except (DatabaseError, OSError) as error:
+        except (DatabaseError, OSError, StaleAlert) as error:
             if len(batch) > 1 and not is_cut_off(error):
-                return [kept for item in batch for kept in await self._write([item])]
+                return await self._write_each(batch, error)
             return [item for item in batch if self._is_kept(item, error)]
         except Exception as error:
             if len(batch) > 1:
-                return [kept for item in batch for kept in await self._write([item])]
+                return await self._write_each(batch, error)
             log.exception("observation_not_recorded", source=str(batch[0].observation.source))
             self._answer_error(batch[0], error)
         return []
 
+    async def _write_each(self, batch: list[_Item], error: Exception) -> list[_Item]:
+        """Find out which of a batch is to blame; two that fail in a row show that it is the database."""
+        kept: list[_Item] = []
+        failed = 0
+        for number, item in enumerate(batch, 1):
+            kept += await self._write([item])
+            failed = failed + 1 if self.trouble is not None else 0
+            if failed == _ENOUGH_FAILURES:
+                return kept + [each for each in batch[number:] if self._is_kept(each, error)]
+        return kept
+
     def _is_kept(self, item: _Item, error: Exception) -> bool:
         """Whether to try an item again later: not when it is refused itself, nor when its caller is told."""
-        if is_about_content(error):
+        refused = is_about_content(error)
+        if refused:
             log.error("observation_refused", source=str(item.observation.source), reason=str(error))
-        else:
+        elif not isinstance(error, StaleAlert):
             reason = str(getattr(error, "orig", None) or error)
             if self.trouble is None:
                 log.error("database_unwritable", reason=reason)
             self.trouble = reason
-            if item.answer is None:
-                return True
         self._answer_error(item, error)
-        return False
+        return item.answer is None and not refused
 
     @staticmethod
     def _answer_error(item: _Item, error: Exception) -> None:
