@@ -104,7 +104,9 @@ class Machine:
 
 
 async def ended(process: asyncio.subprocess.Process) -> Done:
-    """A process at its end."""
+    """A process at its end; its input, if it is a pipe, has ended then."""
+    if process.stdin is not None:
+        process.stdin.close()
     async with asyncio.timeout(60):
         out, err = await process.communicate()
     assert process.returncode is not None
@@ -139,7 +141,10 @@ class Bot:
             self.posts.append((request.path, body))
             return web.json_response({"id": 1}, status=202)
         known = {run["run_id"] for run in self.runs}
-        items = [{"outcome": self._outcome(run, known), "details": "no"} for run in body]
+        items = []
+        for run in body:
+            items.append({"outcome": self._outcome(run, known), "details": "no"})
+            known.add(run["run_id"])
         taken = [run for run, item in zip(body, items, strict=True) if item["outcome"] == "accepted"]
         self.posts.append((request.path, taken))
         return web.json_response({"items": items}, status=202 if taken else 422)
