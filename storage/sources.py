@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,16 @@ async def list_all(connection: AsyncConnection, kind: SourceKind | None = None) 
     if kind is not None:
         query = query.where(sources.c.kind == kind.value)
     return [_standing(row) for row in await connection.execute(query)]
+
+
+async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
+    """Those of some checks that are critical now."""
+    query = sa.select(sources.c.name).where(
+        sources.c.kind == SourceKind.CHECK.value,
+        sources.c.name.in_(list(names)),
+        sources.c.state == State.CRITICAL.value,
+    )
+    return frozenset(row[0] for row in await connection.execute(query))
 
 
 async def put(

@@ -47,6 +47,7 @@ _FAILURES: dict[str, tuple[Failure, str | None]] = {
     "invalid_metadata_format": (Failure.CONTENT, None),
     "metadata_too_large": (Failure.CONTENT, None),
     "message_not_found": (Failure.GONE, None),
+    "is_inactive": (Failure.GONE, None),  # the channel was archived after the message was posted
     "cant_update_message": (Failure.GONE, None),
     "edit_window_closed": (Failure.GONE, None),
     "thread_not_found": (Failure.GONE, None),
@@ -92,7 +93,18 @@ class SlackDestination:
     async def find(
         self, channel: str, key: str, *, since: datetime, thread_ts: str | None = None
     ) -> Posted | None:
-        """Reads the channel's history, or the thread's, from a little before `since` on."""
+        """Reads the channel's history, or the thread's, from a little before `since` on.
+
+        Raises DeliveryFailed(UNREADABLE) where Tocsin may post but not read: it is not in the channel.
+        """
+        try:
+            return await self._find(channel, key, since, thread_ts)
+        except DeliveryFailed as failed:
+            if failed.failure is Failure.NO_CHANNEL or failed.reason.startswith("missing_scope"):
+                raise DeliveryFailed(Failure.UNREADABLE, failed.reason, remedy=failed.remedy) from failed
+            raise
+
+    async def _find(self, channel: str, key: str, since: datetime, thread_ts: str | None) -> Posted | None:
         channel_id = await self.channel_id(channel)
         arguments: dict[str, Any] = {
             "channel": channel_id,

@@ -60,8 +60,11 @@ class Rulebook:
 def rulebook(settings: Settings) -> Rulebook:
     """Every rule the settings ask for."""
     defaults = JobSettings()
+    members = {name: member for check in settings.checks.values() for name, member in check.checks.items()}
     return Rulebook(
-        of_checks={name: tuple(_check_rules(name, check)) for name, check in settings.checks.items()},
+        of_checks={
+            name: tuple(_check_rules(name, check)) for name, check in {**members, **settings.checks}.items()
+        },
         of_jobs={name: tuple(_job_rules(job)) for name, job in settings.jobs.items()},
         of_all=tuple(_configured_rule(rule) for rule in settings.alerts),
         of_any_job=tuple(_job_rules(defaults)),
@@ -70,15 +73,8 @@ def rulebook(settings: Settings) -> Rulebook:
 
 def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
     kind = check.type
-    yield _check_rule(
-        check,
-        name=name,
-        question=_standing(check),
-        title=f"{_literal(name)} is {'down' if kind in _DOWN and not check.states else 'failing'}",
-        category=check.category or _CATEGORY.get(kind, "availability"),
-        severity=None,
-        tells=check.condition is None and not check.thresholds,
-    )
+    if not check.checks:  # the members of a group alert for themselves
+        yield from _state_rules(name, check)
     if check.condition is not None:
         yield _check_rule(
             check,
@@ -91,6 +87,19 @@ def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
         )
     for name_of_field, limits in check.thresholds.items():
         yield from _threshold_rules(name, check, name_of_field, limits)
+
+
+def _state_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
+    kind = check.type
+    yield _check_rule(
+        check,
+        name=name,
+        question=_standing(check),
+        title=f"{_literal(name)} is {'down' if kind in _DOWN and not check.states else 'failing'}",
+        category=check.category or _CATEGORY.get(kind, "availability"),
+        severity=None,
+        tells=check.condition is None and not check.thresholds,
+    )
     yield _check_rule(
         check,
         name=f"{name}.unknown",
@@ -128,6 +137,7 @@ def _check_rule(
         hold=check.for_,
         dedupe=check.dedupe,
         expire=check.expire,
+        depends_on=check.depends_on,
     )
 
 

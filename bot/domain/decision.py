@@ -31,13 +31,18 @@ class Hush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is known already that bears on an observation; alerts and silences by fingerprint."""
+    """What is known already that bears on an observation; alerts and silences by fingerprint.
+
+    `failing` are the checks, among those its rules depend on, that are critical now.
+    """
 
     streaks: Mapping[str, Streak] = field(default_factory=dict)
     previous: Mapping[str, Value] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
     open: Mapping[str, Alert] = field(default_factory=dict)
     closed: Mapping[str, Alert] = field(default_factory=dict)
     silences: Mapping[str, Hush] = field(default_factory=dict)
+    failing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,6 @@ class Decision:
     state: State
     streaks: Mapping[str, Streak]
     changes: tuple[Change, ...]
-
-
-def resources(groups: tuple[RuleGroup, ...], observation: Observation, names: Mapping[str, Any]) -> set[str]:
-    """What the alerts of these rules could be about."""
-    return {rule.resource_of(observation, names) for group in groups for rule in group.rules}
 
 
 def fingerprints(
@@ -67,14 +67,39 @@ def fingerprints(
 
 def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Memory) -> Decision:
     """Judge an observation by its rules and say what becomes of each alert."""
-    names = variables(observation, memory.previous)
+    names = variables(observation, memory.previous, memory.baseline)
     judgements = judge(groups, observation, names, memory.streaks)
-    changes = (_change(judgement, observation, names, memory) for judgement in judgements)
     return Decision(
         state=_standing(observation.state, judgements),
-        streaks={judgement.rule.name: judgement.streak for judgement in judgements},
-        changes=tuple(change for change in changes if change is not None),
+        streaks=_streaks(groups, judgements, memory.streaks),
+        changes=_changes(judgements, observation, names, memory),
     )
+
+
+def _streaks(
+    groups: tuple[RuleGroup, ...], judgements: tuple[Judgement, ...], before: Mapping[str, Streak]
+) -> dict[str, Streak]:
+    """A rule that was not asked, since one before it matched, keeps its streak."""
+    kept = {rule.name for group in groups for rule in group.rules} & before.keys()
+    asked = {judgement.rule.name: judgement.streak for judgement in judgements}
+    return {name: before[name] for name in kept} | asked
+
+
+def _changes(
+    judgements: tuple[Judgement, ...],
+    observation: Observation,
+    names: Mapping[str, Any],
+    memory: Memory,
+) -> tuple[Change, ...]:
+    """At most one change a fingerprint: where rules share one, bad news goes before good."""
+    found: dict[str, Change] = {}
+    for judgement in sorted(judgements, key=lambda each: each.verdict.outcome is not Outcome.TRUE):
+        key = fingerprint(judgement.rule.name, judgement.rule.resource_of(observation, names))
+        if key not in found:
+            change = _change(key, judgement, observation, names, memory)
+            if change is not None:
+                found[key] = change
+    return tuple(found.values())
 
 
 _WORSE = (State.OK, State.PENDING, State.UNKNOWN, State.WARNING, State.CRITICAL)
@@ -91,25 +116,29 @@ def _standing(own: State, judgements: tuple[Judgement, ...]) -> State:
 
 
 def _change(
-    judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
+    key: str, judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
 ) -> Change | None:
-    key = fingerprint(judgement.rule.name, judgement.rule.resource_of(observation, names))
     current = memory.open.get(key)
     if current is not None:
-        return _continue(current, judgement, observation, names)
+        return _continue(current, judgement, observation, names, memory)
     if not judgement.raises:
         return None
-    firing = _firing(judgement, observation, names)
+    firing = _firing(judgement, observation, names, memory)
     change = _begin(firing, judgement, observation.at, memory.closed.get(key))
     return _hushed(change, memory.silences.get(key), observation.at)
 
 
 def _continue(
-    current: Alert, judgement: Judgement, observation: Observation, names: Mapping[str, Any]
+    current: Alert,
+    judgement: Judgement,
+    observation: Observation,
+    names: Mapping[str, Any],
+    memory: Memory,
 ) -> Change | None:
     if judgement.verdict.outcome is Outcome.TRUE:
-        return lifecycle.repeat(current, _firing(judgement, observation, names), observation.at)
-    if judgement.clears:
+        return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
+    # Where several sources raise one alert, only the one that was bad last can say that it is over.
+    if judgement.clears and current.firing.source == observation.source:
         return lifecycle.recover(current, observation.summary, observation.at)
     return None
 
@@ -143,7 +172,9 @@ def _hushed(change: Change | None, silence: Hush | None, now: datetime) -> Chang
     return replace(change, alert=quiet, events=(*change.events, event))
 
 
-def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, Any]) -> Firing:
+def _firing(
+    judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
+) -> Firing:
     rule, verdict = judgement.rule, judgement.verdict
     return Firing(
         rule=rule.name,
@@ -161,6 +192,7 @@ def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, 
         mention=rule.mention,
         channel=rule.channel,
         expire_after=rule.expire,
+        held_by=next((name for name in rule.depends_on if name in memory.failing), None),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,10 @@ from storage.database import DatabaseError
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class AddressUnusable(Exception):
+    """Nothing can listen at `http.bind`; the message says why."""
 
 
 class HttpServer:
@@ -49,11 +54,14 @@ class HttpServer:
         self.app.router.add_get("/health", self._get_health)
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError when the address cannot be had."""
-        self._runner = web.AppRunner(self.app, access_log=None, handle_signals=False)
+        """Listen. Raises AddressUnusable."""
+        self._runner = web.AppRunner(self.app, access_log=None, handle_signals=False, shutdown_timeout=5)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=5)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise AddressUnusable(f"cannot listen on {host}:{port}: {reason}") from error
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
