@@ -122,6 +122,8 @@ class Bot:
     answer: Callable[[web.Request], web.StreamResponse | None] = lambda _request: None
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     refuse_job: str = ""
+    heard: int = 0
+    """Requests that came in, answered or not."""
 
     @property
     def runs(self) -> list[Json]:
@@ -133,6 +135,7 @@ class Bot:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        self.heard += 1
         await self.hold.wait()
         assert request.headers["Authorization"] == f"Bearer {TOKEN}"
         if (refusal := self.answer(request)) is not None:

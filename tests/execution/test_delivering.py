@@ -163,7 +163,7 @@ async def test_a_kill_after_the_post_repeats_it_harmlessly(machine: Machine) -> 
         machine.report_to(bot)
         bot.hold.clear()
         process = await machine.start("nightly", "--", "true")
-        await until(machine.waiting)
+        await until(lambda: bot.heard)
         process.send_signal(signal.SIGKILL)
         await ended(process)
         bot.hold.set()
