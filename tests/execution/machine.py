@@ -104,7 +104,9 @@ class Machine:
 
 
 async def ended(process: asyncio.subprocess.Process) -> Done:
-    """A process at its end."""
+    """A process at its end; its input, if it is a pipe, has ended then."""
+    if process.stdin is not None:
+        process.stdin.close()
     async with asyncio.timeout(60):
         out, err = await process.communicate()
     assert process.returncode is not None
@@ -120,6 +122,8 @@ class Bot:
     answer: Callable[[web.Request], web.StreamResponse | None] = lambda _request: None
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     refuse_job: str = ""
+    heard: int = 0
+    """Requests that came in, answered or not."""
 
     @property
     def runs(self) -> list[Json]:
@@ -131,6 +135,7 @@ class Bot:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
+        self.heard += 1
         await self.hold.wait()
         assert request.headers["Authorization"] == f"Bearer {TOKEN}"
         if (refusal := self.answer(request)) is not None:
@@ -139,7 +144,10 @@ class Bot:
             self.posts.append((request.path, body))
             return web.json_response({"id": 1}, status=202)
         known = {run["run_id"] for run in self.runs}
-        items = [{"outcome": self._outcome(run, known), "details": "no"} for run in body]
+        items = []
+        for run in body:
+            items.append({"outcome": self._outcome(run, known), "details": "no"})
+            known.add(run["run_id"])
         taken = [run for run, item in zip(body, items, strict=True) if item["outcome"] == "accepted"]
         self.posts.append((request.path, taken))
         return web.json_response({"items": items}, status=202 if taken else 422)

@@ -187,7 +187,7 @@ async def test_a_signal_is_passed_on_and_the_run_written_down(
     machine: Machine, number: signal.Signals
 ) -> None:
     process = await machine.start(
-        "nightly", "--log", str(machine.log), "--", "sh", "-c", "echo on; sleep 60; :"
+        "nightly", "--log", str(machine.log), "--", "sh", "-c", "echo on; exec sleep 60"
     )
     assert process.stdout is not None
     await process.stdout.readline()
