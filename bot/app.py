@@ -29,12 +29,13 @@ from bot.probe import probes_of
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
+from bot.watching import Watch
 from handlers.http.server import HttpServer
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
-from storage import alerts, outbox, runs, sources
+from storage import alerts, open_runs, outbox, runs, sources
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
 
@@ -43,6 +44,7 @@ log = structlog.get_logger(__name__)
 _SLACK_TIMEOUT = 10
 _SWEEP = timedelta(hours=1)
 _POSTS_KEPT = timedelta(days=7)
+_OPEN_KEPT = timedelta(days=30)
 
 
 class Tocsin:
@@ -80,6 +82,13 @@ class Tocsin:
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
+        )
+        self.watch = Watch(
+            database=self.database,
+            monitoring=self.monitoring,
+            terms=rules.terms,
+            other_terms=rules.other_terms,
+            clock=clock,
         )
         self.alerting = Alerting(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
@@ -162,6 +171,7 @@ class Tocsin:
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("sweep", self._sweep, _SWEEP)
@@ -240,5 +250,6 @@ class Tocsin:
         async with self.database.transaction() as connection:
             await sources.forget_results(connection, now - keep.observations)
             await runs.forget(connection, now - keep.runs)
+            await open_runs.forget(connection, now - _OPEN_KEPT)
             await alerts.forget(connection, now - keep.alerts)
             await outbox.purge(connection, now - _POSTS_KEPT)

@@ -20,10 +20,12 @@ from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints
+from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup, baselines_of
-from bot.domain.run import Run, cleaned_run, observation_of
+from bot.domain.run import Run, Start, cleaned_run, notice_of, observation_of
 from bot.domain.standing import Standing
+from bot.job_book import JobBook
 from checks.result import State
 from storage import alerts, baselines, runs, sources
 from storage.alerts import StaleAlert
@@ -42,9 +44,11 @@ _ENOUGH_FAILURES = 2
 
 
 class Rulebook(Protocol):
-    """Which rules are asked of a source's observations."""
+    """Which rules are asked of a source's observations, and what is expected of jobs."""
 
-    def groups_for(self, source: Source) -> tuple[RuleGroup, ...]: ...
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
+
+    def terms_of(self, job: str) -> Terms: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +57,7 @@ class _Item:
 
     observation: Observation
     run: Run | None = None
+    start: Start | None = None
     answer: asyncio.Future[bool] | None = None
 
 
@@ -75,6 +80,7 @@ class Monitoring:
         self._rulebook = rulebook
         self._announcer = announcer
         self._clock = clock
+        self._jobs = JobBook(database=database, expectations=rulebook, channel=announcer.channel)
         self._wake = wake
         self._asked: deque[_Item] = deque()
         self._observed: deque[_Item] = deque()
@@ -105,8 +111,16 @@ class Monitoring:
 
         Raises DatabaseError and OSError, at once, while the database cannot be written.
         """
-        run = cleaned_run(run)
+        run = self._jobs.measured(cleaned_run(run))
         return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run))
+
+    async def record_start(self, job: str, rid: str | None, at: datetime) -> bool:
+        """Record that a run has begun; returns after the commit. False when that is known. Raises DatabaseError.
+
+        `rid` is the id that the run's end will carry, as its `run_id` or its field `rid`.
+        """
+        start = Start(job=job, rid=rid, at=min(at, self._clock()))
+        return await self._ask(_Item(notice_of(start), start=start))
 
     def start(self) -> asyncio.Task[None]:
         """Begin to write; the task ends only by `stop` or by a defect."""
@@ -246,16 +260,22 @@ class Monitoring:
 
     async def _record(self, connection: Connection, item: _Item) -> bool:
         """Store one observation with all it changes; False for a run that was stored before."""
-        observation = item.observation
+        observation, now, begun = item.observation, self._clock(), None
+        if item.start is not None:
+            return await self._jobs.begin(connection, item.start, now)
         if item.run is not None:
-            known = await runs.add(self._database, connection, item.run, self._clock()) is None
-            if known:
+            if await runs.add(self._database, connection, item.run, now) is None:
                 return False
-        before = await sources.get(connection, observation.source, observation.resource)
+            begun = await self._jobs.end(connection, item.run, now)
+        before = await sources.get(
+            connection, observation.source, observation.resource, watch=observation.watch
+        )
         if before is not None and before.at > observation.at:
             await self._keep(connection, item, observation.state)
             return True  # late news: kept, but the last word stands
-        groups = self._rulebook.groups_for(observation.source)
+        if item.run is not None:
+            observation = await self._jobs.look_back(connection, item.run, begun, observation)
+        groups = self._rulebook.groups_for(observation.source, watch=observation.watch)
         memory = await self._recall(connection, observation, groups, before)
         decision = evaluate(groups, observation, memory)
         await self._keep(connection, item, decision.state)
@@ -266,7 +286,7 @@ class Monitoring:
         return True
 
     async def _keep(self, connection: Connection, item: _Item, state: State) -> None:
-        if item.run is None:
+        if item.run is None and not item.observation.watch:
             await sources.add_result(connection, replace(item.observation, state=state))
 
     async def _recall(

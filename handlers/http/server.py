@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 import bot
 from bot.domain.clock import Clock
-from bot.domain.run import Run
+from bot.domain.run import Run, Start
 from bot.monitoring import Monitoring
 from handlers.http.runs import MOST_RUNS, BodyUnreadable, parse_body, parse_run
 from storage.database import DatabaseError
@@ -115,9 +115,12 @@ class HttpServer:
         status = 202 if accepted or not any(o["outcome"] == "refused" for o in outcomes) else 422
         return _answer(status, {"items": outcomes, "total": len(outcomes), "accepted": accepted})
 
-    async def _record(self, run: Run | list[dict[str, str]]) -> dict[str, Any]:
+    async def _record(self, run: Run | Start | list[dict[str, str]]) -> dict[str, Any]:
         if isinstance(run, list):
             return {"outcome": "refused", "details": run}
+        if isinstance(run, Start):
+            new = await self._monitoring.record_start(run.job, run.rid, run.at)
+            return {"outcome": "accepted" if new else "repeated", "job": run.job, "run_id": run.rid}
         new = await self._monitoring.record_run(run)
         return {"outcome": "accepted" if new else "repeated", "job": run.job, "run_id": run.run_id}
 
