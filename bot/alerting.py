@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -87,8 +88,10 @@ class Alerting:
         self.wake()
 
     async def _store(self, connection: Connection, change: Change | Refusal, now: datetime) -> None:
+        """Store what time did to an alert, unless somebody else changed it meanwhile: the next tick sees."""
         if isinstance(change, Change):
-            await self.announcer.store(connection, change, now)
+            with suppress(StaleAlert):
+                await self.announcer.store(connection, change, now)
 
     async def _change(
         self,

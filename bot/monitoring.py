@@ -19,15 +19,15 @@ import structlog
 from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
-from bot.domain.decision import Memory, evaluate, fingerprints, resources
+from bot.domain.decision import Memory, evaluate, fingerprints
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup, baselines_of
-from bot.domain.run import Run, observation_of
+from bot.domain.run import Run, cleaned_run, observation_of
 from bot.domain.standing import Standing
 from checks.result import State
 from storage import alerts, baselines, runs, sources
 from storage.alerts import StaleAlert
-from storage.database import Connection, Database, DatabaseError
+from storage.database import Connection, Database, DatabaseError, is_about_content, is_cut_off
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +36,7 @@ _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
 _BASELINE_KEPT = timedelta(minutes=10)
 _SLOWEST_RETRY = timedelta(seconds=30)
+_TRIES = 5
 
 
 class Rulebook(Protocol):
@@ -73,9 +74,11 @@ class Monitoring:
         self._announcer = announcer
         self._clock = clock
         self._wake = wake
-        self._queue: deque[_Item] = deque()
+        self._asked: deque[_Item] = deque()
+        self._observed: deque[_Item] = deque()
         self._baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = {}
         self._something = asyncio.Event()
+        self._urged = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._writer: asyncio.Task[None] | None = None
@@ -84,19 +87,22 @@ class Monitoring:
 
     def observe(self, observation: Observation) -> None:
         """Record what a check found, soon. Kept in memory while the database cannot be written."""
-        if len(self._queue) >= _MOST_KEPT:
-            lost = self._queue.popleft()
+        if len(self._observed) >= _MOST_KEPT:
+            lost = self._observed.popleft()
             log.error("observation_dropped", source=str(lost.observation.source), kept=_MOST_KEPT)
-            if lost.answer is not None and not lost.answer.done():
-                lost.answer.set_exception(ConnectionError("too much waits to be written"))
-        self._put(_Item(cleaned(observation)))
+        self._observed.append(_Item(cleaned(observation)))
+        self._announce()
 
     async def record(self, observation: Observation) -> None:
-        """Record an observation; returns after the commit. Raises DatabaseError."""
+        """Record an observation; returns after the commit. Raises DatabaseError, OSError."""
         await self._ask(_Item(cleaned(observation)))
 
     async def record_run(self, run: Run) -> bool:
-        """Record a run; returns after the commit. False when its `run_id` is known. Raises DatabaseError."""
+        """Record a run; returns after the commit. False when its `run_id` is known.
+
+        Raises DatabaseError and OSError, at once, while the database cannot be written.
+        """
+        run = cleaned_run(run)
         return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run))
 
     def start(self) -> asyncio.Task[None]:
@@ -112,21 +118,23 @@ class Monitoring:
         """Write what is queued, then end; gives up after a few seconds when the database refuses."""
         if self._writer is None:
             return
+        self._urged.set()
         try:
             async with asyncio.timeout(5):
                 await self._idle.wait()
         except TimeoutError:
-            log.error("observations_lost_at_stop", count=len(self._queue), reason=self.trouble)
+            log.error("observations_lost_at_stop", count=len(self._observed), reason=self.trouble)
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
 
     async def _ask(self, item: _Item) -> bool:
         item.answer = asyncio.get_running_loop().create_future()
-        self._put(item)
+        self._asked.append(item)
+        self._urged.set()
+        self._announce()
         return await item.answer
 
-    def _put(self, item: _Item) -> None:
-        self._queue.append(item)
+    def _announce(self) -> None:
         self._idle.clear()
         self._something.set()
 
@@ -134,7 +142,7 @@ class Monitoring:
         delay = _RETRY
         while True:
             await self._something.wait()
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), _LARGEST_BATCH))]
+            batch = _taken(self._asked) or _taken(self._observed)
             if not batch:
                 self._something.clear()
                 self._idle.set()
@@ -143,18 +151,35 @@ class Monitoring:
             if not kept:
                 delay = _RETRY
                 continue
-            self._queue.extendleft(reversed(kept))
-            await asyncio.sleep(delay.total_seconds())
+            self._observed.extendleft(reversed(kept))
+            await self._rest(delay)
             delay = min(delay * 2, _SLOWEST_RETRY)
+
+    async def _rest(self, pause: timedelta) -> None:
+        """Wait before what is kept is tried again; who asks meanwhile is answered at once."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + pause.total_seconds()
+        self._urged.clear()
+        while self.trouble is not None:
+            try:
+                async with asyncio.timeout_at(end):
+                    await self._urged.wait()
+            except TimeoutError:
+                return
+            self._urged.clear()
+            asked = _taken(self._asked)
+            if not asked:
+                return
+            await self._write(asked)
 
     async def _write(self, batch: list[_Item]) -> list[_Item]:
         """Commit a batch, alone each if together they fail; returns those to try again."""
         try:
-            await self._commit(batch)
-        except (DatabaseError, OSError, StaleAlert) as error:
-            if len(batch) > 1:
+            await self._commit_again(batch)
+        except (DatabaseError, OSError) as error:
+            if len(batch) > 1 and not is_cut_off(error):
                 return [kept for item in batch for kept in await self._write([item])]
-            return self._failed(batch[0], error)
+            return [item for item in batch if self._is_kept(item, error)]
         except Exception as error:
             if len(batch) > 1:
                 return [kept for item in batch for kept in await self._write([item])]
@@ -162,21 +187,36 @@ class Monitoring:
             self._answer_error(batch[0], error)
         return []
 
-    def _failed(self, item: _Item, error: Exception) -> list[_Item]:
-        if not isinstance(error, StaleAlert):
+    def _is_kept(self, item: _Item, error: Exception) -> bool:
+        """Whether to try an item again later: not when it is refused itself, nor when its caller is told."""
+        if is_about_content(error):
+            log.error("observation_refused", source=str(item.observation.source), reason=str(error))
+        else:
             reason = str(getattr(error, "orig", None) or error)
             if self.trouble is None:
                 log.error("database_unwritable", reason=reason)
             self.trouble = reason
-        if item.answer is None:
-            return [item]
+            if item.answer is None:
+                return True
         self._answer_error(item, error)
-        return []
+        return False
 
     @staticmethod
     def _answer_error(item: _Item, error: Exception) -> None:
         if item.answer is not None and not item.answer.done():
             item.answer.set_exception(error)
+
+    async def _commit_again(self, batch: list[_Item]) -> None:
+        """Commit; again, with what is known by then, when somebody else changed the same alert meanwhile."""
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._commit(batch)
+            except StaleAlert:
+                continue
+            except DatabaseError as error:
+                if not is_about_content(error):
+                    raise
+        return await self._commit(batch)
 
     async def _commit(self, batch: list[_Item]) -> None:
         async with self._database.transaction() as connection:
@@ -195,7 +235,7 @@ class Monitoring:
         """Store one observation with all it changes; False for a run that was stored before."""
         observation = item.observation
         if item.run is not None:
-            known = await runs.add(self._database, connection, item.run, observation.at) is None
+            known = await runs.add(self._database, connection, item.run, self._clock()) is None
             if known:
                 return False
         before = await sources.get(connection, observation.source, observation.resource)
@@ -227,15 +267,14 @@ class Monitoring:
         streaks = before.streaks if before is not None else {}
         baseline = await self._baseline(connection, observation, groups)
         names = variables(observation, known, baseline)
-        about = resources(groups, observation, names)
-        open_alerts = await alerts.open_of_source(connection, observation.source, about)
+        keys = fingerprints(groups, observation, names)
+        open_alerts = await alerts.open_ones(connection, keys)
         needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
         failing = await sources.failing(connection, needed) if needed else frozenset()
         memory = Memory(streaks=streaks, previous=known, baseline=baseline, open=open_alerts, failing=failing)
         quiet = not open_alerts and not evaluate(groups, observation, memory).changes
         if quiet:
             return memory  # nothing to raise, so nothing of the past matters
-        keys = fingerprints(groups, observation, names)
         return replace(
             memory,
             closed=await alerts.latest_closed(connection, keys),
@@ -258,3 +297,7 @@ class Monitoring:
             if known[1] is not None:
                 usual[name] = known[1]
         return usual
+
+
+def _taken(queue: deque[_Item]) -> list[_Item]:
+    return [queue.popleft() for _ in range(min(len(queue), _LARGEST_BATCH))]

@@ -35,6 +35,7 @@ _EDIT_BURST = 10
 _FIRST_RETRY = timedelta(seconds=2)
 _SLOWEST_RETRY = timedelta(minutes=5)
 _LONGEST_REST = timedelta(seconds=30)
+_PATIENCE = 10  # how often an entry alone may hold up its lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +215,7 @@ class Notifier:
             pace.rest(self._clock())
             self._report(f"ping {lane.destination}", lane, failed)
             return False
-        pace.suspect, pace.failures = False, 0
+        pace.suspect = False
         return True
 
     async def _deliver(self, entry: Entry) -> None:
@@ -249,9 +250,18 @@ class Notifier:
         )
         await self._record(entry, sent)
         failpoint.reach("after_record")
+        await self._lane_works(entry.lane)
         if self.trouble is not None:
             log.info("delivery_works_again")
             self.trouble = None
+
+    async def _lane_works(self, lane: Lane) -> None:
+        """Let what waited for this lane to work again wait no longer."""
+        pace = self._pace(lane)
+        if pace.failures:
+            pace.failures = 0
+            async with self._database.transaction() as connection:
+                await outbox.hasten(connection, lane, self._clock())
 
     async def _record(self, entry: Entry, sent: Sent | None) -> None:
         async with self._database.transaction() as connection:
@@ -260,9 +270,18 @@ class Notifier:
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""
         assert entry.in_doubt_since is not None
-        found = await self._destinations[entry.lane.destination].find(
-            delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
-        )
+        try:
+            found = await self._destinations[entry.lane.destination].find(
+                delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
+            )
+        except DeliveryFailed as failed:
+            if failed.failure is not Failure.UNREADABLE:
+                raise
+            # Perhaps twice is better than perhaps never.
+            log.warning(
+                "delivery_perhaps_repeated", key=delivery.key, reason=failed.reason, remedy=failed.remedy
+            )
+            return delivery
         if found is None:
             return delivery
         log.info("delivery_found_posted", key=delivery.key)
@@ -323,8 +342,10 @@ class Notifier:
                 return
             case Failure.RATE_LIMITED:
                 pace.rest_until = retry_at = now + (failed.retry_after or _FIRST_RETRY)
-            case Failure.UNREACHABLE | Failure.AMBIGUOUS | Failure.UNUSABLE:
-                pace.rest(now)
+            case Failure.AMBIGUOUS if entry.attempts > _PATIENCE:
+                pace.rest(now)  # perhaps it is this entry, not the lane: others may go before it
+            case Failure.UNREACHABLE | Failure.AMBIGUOUS | Failure.UNUSABLE | Failure.NO_CHANNEL:
+                retry_at = pace.rest(now)  # it is the lane's trouble, so the most urgent goes first after it
         if failed.failure is not Failure.RATE_LIMITED:
             self._report(entry.key, entry.lane, failed)
         in_doubt = failed.failure is Failure.AMBIGUOUS or entry.in_doubt_since is not None

@@ -10,7 +10,9 @@ from bot.config.settings import Settings
 from bot.config.telling import Digest as DigestSettings
 from bot.config.telling import StatusField
 from bot.domain.clock import Clock
+from bot.domain.decision import spell
 from bot.domain.observation import SourceKind, complete
+from bot.domain.run import fields_of
 from bot.domain.schedule import local_day
 from bot.domain.standing import Standing
 from bot.reports import digest as figures
@@ -40,7 +42,7 @@ class Reporting:
             return Overview(
                 name=self.settings.name,
                 at=now,
-                checks=lines(list(self.settings.checks), _of_kind(standings, SourceKind.CHECK)),
+                checks=lines(list(self.settings.checks), self._of_checks(standings)),
                 jobs=lines(list(self.settings.jobs), _of_kind(standings, SourceKind.JOB)),
                 alerts=await alerts.list_open(connection),
                 figures=[
@@ -49,6 +51,11 @@ class Reporting:
                 ],
                 troubles=self.troubles(),
             )
+
+    def _of_checks(self, standings: Sequence[Standing]) -> list[Standing]:
+        """A check that was taken out of the configuration stands no way any more; a job is heard of anyway."""
+        of_checks = _of_kind(standings, SourceKind.CHECK)
+        return [standing for standing in of_checks if standing.source.name in self.settings.checks]
 
     async def digest(self, wanted: DigestSettings, due_at: datetime) -> Digest:
         """The digest that fell due at an instant. Raises DatabaseError."""
@@ -85,7 +92,7 @@ class Reporting:
         series: dict[str, list[tuple[datetime, Mapping[str, Value]]]] = {name: [] for name in names}
         jobs = [name for name in names if name not in self.settings.checks]
         for run in await runs.between(connection, start, end, jobs) if jobs else ():
-            series[run.job].append((run.finished_at, complete(run.fields)))
+            series[run.job].append((run.finished_at, complete(fields_of(run))))
         for name in names & set(self.settings.checks):
             found = await sources.results_between(connection, name, start, end)
             series[name] = [(at, complete(fields)) for at, _, fields in found]
@@ -111,7 +118,7 @@ class Reporting:
             past = await self._series(connection, {source}, then - _LOOK_BACK, then)
             earlier = _newest(past[source], field)
             if isinstance(earlier, int | float):
-                change = figures.change(value, earlier)
+                change = figures.change(value, earlier, f"{spell(wanted.change)} ago")
         return Figure(label=wanted.label, value=figures.write(value, wanted.format), change=change)
 
 
@@ -132,7 +139,7 @@ def _sections(wanted: DigestSettings) -> tuple[Section, ...]:
                     label=item.label,
                     source=item.field.source,
                     field=item.field.field,
-                    statistics=tuple(stat.kind for stat in item.stat),
+                    statistics=tuple(str(stat) for stat in item.stat),
                     format=item.format,
                     show_change=item.change is not None,
                 )

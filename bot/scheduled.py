@@ -16,7 +16,7 @@ from bot.domain.clock import Clock
 from bot.domain.schedule import Daily, Every, Schedule
 from bot.reporting import Reporting
 from storage import outbox, slots
-from storage.database import Database
+from storage.database import Database, DatabaseError
 from storage.outbox import Lane
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,10 @@ class ScheduledMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledMessages:
-    """Queues each message that has fallen due. Raises DatabaseError; then the next tick tries again."""
+    """Queues each message that has fallen due. Raises DatabaseError, OSError; then the next tick tries again.
+
+    A message that cannot be written holds up no other.
+    """
 
     database: Database
     clock: Clock
@@ -47,7 +50,12 @@ class ScheduledMessages:
     async def tick(self) -> None:
         """Queue what is due. A message whose time passed while Tocsin was down is sent once, late."""
         for message in self.messages:
-            await self._tick(message)
+            try:
+                await self._tick(message)
+            except (DatabaseError, OSError):
+                raise
+            except Exception:
+                log.exception("scheduled_message_failed", name=message.name)
 
     async def _tick(self, message: ScheduledMessage) -> None:
         now = self.clock()

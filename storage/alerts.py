@@ -18,15 +18,8 @@ from checks.result import Diagnostic
 from storage.tables import alert_events, alerts, silences
 
 _OPEN = alerts.c.closed_at.is_(None)
-_OF_SOURCE = (
-    sa.select(alerts)
-    .where(
-        _OPEN,
-        alerts.c.source_kind == sa.bindparam("kind"),
-        alerts.c.source == sa.bindparam("source_name"),
-        alerts.c.resource.in_(sa.bindparam("resources", expanding=True)),
-    )
-    .order_by(alerts.c.id)
+_OPEN_ONES = sa.select(alerts).where(
+    _OPEN, alerts.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True))
 )
 
 
@@ -34,14 +27,10 @@ class StaleAlert(Exception):
     """Somebody else changed the alert meanwhile; load it again and decide again."""
 
 
-async def open_of_source(
-    connection: AsyncConnection, source: Source, resources: Iterable[str]
-) -> dict[str, Alert]:
-    """The open alerts about some resources of a source, by fingerprint."""
-    values = {"kind": source.kind.value, "source_name": source.name, "resources": list(resources)}
-    rows = await connection.execute(_OF_SOURCE, values)
-    found = (alert_of(row) for row in rows)
-    return {alert.fingerprint: alert for alert in found}
+async def open_ones(connection: AsyncConnection, fingerprints: Iterable[str]) -> dict[str, Alert]:
+    """The open alerts of some fingerprints, whoever raised them."""
+    rows = await connection.execute(_OPEN_ONES, {"fingerprints": list(fingerprints)})
+    return {row.fingerprint: alert_of(row) for row in rows}
 
 
 async def latest_closed(connection: AsyncConnection, fingerprints: Sequence[str]) -> dict[str, Alert]:

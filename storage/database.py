@@ -6,7 +6,7 @@ import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,10 @@ Connection = AsyncConnection
 Insert = sqlite.Insert | postgresql.Insert
 
 
+_POSTGRES_OPTIONS = frozenset({"host", "port", "ssl", "sslmode", "prepared_statement_cache_size"})
+_CONTENT_CLASSES = ("22", "23")  # PostgreSQL's classes of errors: data, integrity
+
+
 class DatabaseUnusable(Exception):
     """The database cannot be opened; the message says what to change."""
 
@@ -31,16 +35,50 @@ def async_url(text: str) -> URL:
     """The URL with its async driver. Raises DatabaseUnusable for an address that is none."""
     try:
         url = make_url(text)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise DatabaseUnusable(
             "the database address cannot be read; write sqlite:///tocsin.db or postgresql://user@host/name"
         ) from None
     backend = url.get_backend_name()
     if backend == "sqlite":
-        return url.set(drivername="sqlite+aiosqlite")
+        return _sqlite_url(url)
     if backend in ("postgresql", "postgres"):
-        return url.set(drivername="postgresql+asyncpg")
+        return _postgres_url(url)
     raise DatabaseUnusable(f"Tocsin keeps its data in SQLite or PostgreSQL, not in {backend!r}")
+
+
+def _sqlite_url(url: URL) -> URL:
+    if url.host:
+        raise DatabaseUnusable(
+            f"the database address has two slashes; a file has three: sqlite:///{url.host}{url.database or ''}"
+        )
+    return url.set(drivername="sqlite+aiosqlite")
+
+
+def _postgres_url(url: URL) -> URL:
+    if url.port is not None and not 0 < url.port < 2**16:
+        raise DatabaseUnusable(f"the database address has the port {url.port}; PostgreSQL's own is 5432")
+    query = dict(url.query)
+    if "sslmode" in query:  # libpq's word for what asyncpg calls ssl
+        query["ssl"] = query.pop("sslmode")
+    if unknown := sorted(query.keys() - _POSTGRES_OPTIONS):
+        raise DatabaseUnusable(
+            f"the database address says {unknown[0]}, which is not understood; "
+            f"remove it, or write one of {', '.join(sorted(_POSTGRES_OPTIONS))}"
+        )
+    return url.set(drivername="postgresql+asyncpg", query=query)
+
+
+def is_about_content(error: Exception) -> bool:
+    """Whether what was to be written is refused, rather than nothing can be written at present."""
+    if isinstance(error, sa.exc.IntegrityError | sa.exc.DataError):
+        return True
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None))[:2] in _CONTENT_CLASSES
+
+
+def is_cut_off(error: Exception) -> bool:
+    """Whether there is no connection at all, so that trying anything else is idle."""
+    return isinstance(error, OSError) or bool(getattr(error, "connection_invalidated", False))
 
 
 class Database:
@@ -62,20 +100,29 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to write with. Raises DatabaseError; then nothing of the block is stored."""
+        """A connection to write with. Raises DatabaseError, OSError; then nothing of the block is stored."""
         if self._writing is None:
-            async with self.engine.begin() as connection:
+            async with self._connect() as connection, connection.begin():
                 yield connection
             return
-        async with self._writing, self.engine.connect() as connection:
+        async with self._writing, self._connect() as connection:
             writer = await connection.execution_options(tocsin_write=True)
             async with writer.begin():
                 yield writer
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
-        """A connection to read with."""
-        async with self.engine.connect() as connection:
+        """A connection to read with. Raises DatabaseError, OSError."""
+        async with self._connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[AsyncConnection]:
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self.engine.connect())
+            except sa.exc.TimeoutError as error:
+                raise TimeoutError("every connection to the database is busy") from error
             yield connection
 
     def insert(self, table: sa.Table) -> Insert:

@@ -93,13 +93,14 @@ async def mark_stale(
     )
     new = statement.excluded
     waiting = sa.and_(outbox.c.state == "pending", outbox.c.due_at < new.due_at)
+    more_urgent = sa.and_(outbox.c.state == "pending", outbox.c.priority < new.priority)
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=["key"],
             set_={
                 "state": "pending",
                 "generation": outbox.c.generation + 1,
-                "priority": new.priority,
+                "priority": sa.case((more_urgent, outbox.c.priority), else_=new.priority),
                 "due_at": sa.case((waiting, outbox.c.due_at), else_=new.due_at),
                 "attempts": sa.case((outbox.c.state == "pending", outbox.c.attempts), else_=0),
             },
@@ -271,12 +272,25 @@ async def postpone(
     await connection.execute(sa.update(outbox).where(outbox.c.id == entry.id).values(**values))
 
 
+async def hasten(connection: AsyncConnection, lane: Lane, now: datetime) -> None:
+    """A lane works again: what failed on it before is due at once."""
+    failed = sa.and_(outbox.c.state == "pending", outbox.c.attempts > 0, outbox.c.due_at > now)
+    here = sa.and_(outbox.c.destination == lane.destination, outbox.c.channel == lane.channel)
+    await connection.execute(sa.update(outbox).where(failed, here).values(due_at=now))
+
+
 async def bury(connection: AsyncConnection, entry: Entry, error: str) -> None:
-    """It can never be delivered; it is kept as a dead letter."""
+    """It can never be delivered; it is kept as a dead letter, unless its view went stale again meanwhile."""
+    fresh = outbox.c.generation == entry.generation
     await connection.execute(
         sa.update(outbox)
         .where(outbox.c.id == entry.id)
-        .values(state="dead", leased_by=None, leased_until=None, last_error=error[:1000])
+        .values(
+            state=sa.case((fresh, "dead"), else_="pending"),
+            leased_by=None,
+            leased_until=None,
+            last_error=error[:1000],
+        )
     )
 
 

@@ -13,6 +13,8 @@ from alembic.script import ScriptDirectory
 
 from storage.database import Database, DatabaseError, DatabaseUnusable
 
+_LOCK = 0x746F6373696E  # the word "tocsin"
+
 
 async def upgrade(database: Database) -> None:
     """Create or migrate the tables. Raises DatabaseUnusable when the database cannot be reached or written."""
@@ -22,6 +24,8 @@ async def upgrade(database: Database) -> None:
         async with database.engine.connect() as connection:
             await connection.execution_options(tocsin_write=True)
             async with connection.begin():
+                if not database.is_sqlite:  # replicas that start together migrate one after another
+                    await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
                 await connection.run_sync(_upgrade, config)
     except (DatabaseError, OSError, sa.exc.SQLAlchemyError) as error:
         raise DatabaseUnusable(f"{_where(database)}: {_reason(error)}") from error
@@ -50,10 +54,14 @@ def _reason(error: Any) -> str:
         "unable to open database file": "its folder does not exist or this user may not write there",
         "readonly": "this user may not write to the file",
         "file is not a database": "the file is something else; point `database:` at another path",
+        'role "': "check the user in `database:`",
         "does not exist": "create it first, for instance with createdb",
         "password authentication failed": "check the user and password in `database:`",
         "refused": "nothing listens there; start PostgreSQL or correct the host and port",
         "Connect call failed": "nothing listens there; start PostgreSQL or correct the host and port",
+        "not known": "check the host in `database:`",
+        "name resolution": "check the host in `database:`",
+        "SSL": "remove sslmode from `database:`, or let the server speak TLS",
         "full": "free some space on its disk",
     }
     hint = next((advice for word, advice in hints.items() if word in text), None)

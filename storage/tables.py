@@ -133,7 +133,7 @@ alerts = _table(
     sa.Column("source", sa.String(200), nullable=False),
     sa.Column("resource", sa.String(300), nullable=False),
     sa.Column("severity", sa.Integer, nullable=False),
-    sa.Column("category", sa.String(32), nullable=False),
+    sa.Column("category", sa.String(200), nullable=False),
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("title", sa.Text, nullable=False),
     sa.Column("detail", Document, nullable=False),
@@ -159,14 +159,6 @@ sa.Index(
     "uq_alerts_open_fingerprint",  # at most one open alert a fingerprint
     alerts.c.fingerprint,
     unique=True,
-    sqlite_where=_open,
-    postgresql_where=_open,
-)
-sa.Index(
-    "ix_alerts_open_source",
-    alerts.c.source_kind,
-    alerts.c.source,
-    alerts.c.resource,
     sqlite_where=_open,
     postgresql_where=_open,
 )

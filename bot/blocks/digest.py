@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import SEVERITY_EMOJI
-from bot.blocks.message import Block, Message, context, cut, divider, escape, fields, outside, section
+from bot.blocks.message import Block, Message, context, cut, divider, fitted, outside, rows, section
 from bot.domain.alert import Alert
 from bot.domain.decision import spell
 from bot.domain.severity import Severity
@@ -14,6 +14,7 @@ from bot.domain.template import format_value
 from bot.reports.digest import AlertFigures, Digest, JobFigures, Uptime
 
 _MOST = 10
+_LONGEST_FIGURE = 300
 
 
 def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
@@ -24,9 +25,9 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
     blocks: list[Block] = [section(head), section(needs), divider()]
     texts = [head, needs]
     for title, figures in digest.sections:
-        pairs = [(escape(figure.label), escape(figure.value)) for figure in figures]
-        blocks += [section(f"*{escape(title)}*"), *_rows(pairs)]
-        texts.append(f"{escape(title)}: " + "; ".join(f"{label} {value}" for label, value in pairs))
+        pairs = [(outside(figure.label, 100), outside(figure.value, _LONGEST_FIGURE)) for figure in figures]
+        blocks += [section(f"*{outside(title, 150)}*"), *rows(pairs)]
+        texts.append(f"{outside(title, 150)}: " + "; ".join(f"{label} {value}" for label, value in pairs))
     for title, text in (
         ("Alerts", _alerts(digest.alerts)),
         ("Uptime", _uptimes(digest.uptimes)),
@@ -37,11 +38,7 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
             texts.append(f"{title}: {text}")
     end = digest.end.astimezone(zone)
     blocks.append(context(f"{day:%d %b %H:%M} to {end:%d %b %H:%M} {zone.key}"))
-    return Message(text=cut("\n".join(texts).replace("*", ""), 3400), blocks=tuple(blocks[:50]))
-
-
-def _rows(pairs: Sequence[tuple[str, str]]) -> list[Block]:
-    return [fields(pairs[start : start + 10]) for start in range(0, len(pairs), 10)]
+    return Message(text=cut("\n".join(texts).replace("*", ""), 3400), blocks=fitted(blocks))
 
 
 def _needs(digest: Digest) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +20,10 @@ FIELD = 2000
 CONTEXT = 2000
 PREFORMATTED = 1200
 TOP_TEXT = 3500
+ALL_TEXT = 12_000  # of a message's blocks together: Slack refuses somewhat above 13,000, documented nowhere
+MOST_BLOCKS = 50
 _ELLIPSIS = "…"
+_USER = re.compile(r"[UW][A-Z0-9]{1,20}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +66,9 @@ def cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     kept = text[: limit - 1]
-    for opening, closing in (("&", ";"), ("<", ">")):
+    for opening, closing, longest in (("<", ">", limit), ("&", ";", len("&amp;"))):
         start = kept.rfind(opening)
-        if start != -1 and closing not in kept[start:] and len(kept) - start < 300:
+        if start != -1 and closing not in kept[start:] and len(kept) - start < longest:
             kept = kept[:start]
     return kept.rstrip() + _ELLIPSIS
 
@@ -80,6 +84,29 @@ def code(text: str, limit: int = 200) -> str:
     return "`" + cut(escape(text.replace("`", "ˋ").replace("\n", " ")), limit) + "`" if text.strip() else "-"
 
 
+def fitted(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """As many of the blocks as one message takes, from the first; says so when some are left out."""
+    room = ALL_TEXT
+    for number, block in enumerate(blocks):
+        room -= sum(map(len, _texts(block)))
+        if room < 0 or (number == MOST_BLOCKS - 1 < len(blocks) - 1):
+            return (*blocks[:number], context(f"… {len(blocks) - number} more parts do not fit here"))
+    return tuple(blocks)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a block."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if name == "text" and isinstance(each, str):
+                yield each
+            else:
+                yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
 def section(text: str) -> Block:
     """A paragraph of mrkdwn whose outside parts are escaped already."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION) or " "}}
@@ -91,9 +118,14 @@ def fields(pairs: Iterable[tuple[str, str]]) -> Block:
     return {"type": "section", "fields": cells[:10]}
 
 
+def rows(pairs: Sequence[tuple[str, str]]) -> list[Block]:
+    """Any number of labelled values, ten a block."""
+    return [fields(pairs[start : start + 10]) for start in range(0, len(pairs), 10)]
+
+
 def context(*texts: str) -> Block:
     """Small print."""
-    elements = [{"type": "mrkdwn", "text": cut(text, CONTEXT)} for text in texts if text]
+    elements = [{"type": "mrkdwn", "text": cut(text, CONTEXT)} for text in texts if text.strip()]
     return {"type": "context", "elements": elements[:10]}
 
 
@@ -108,7 +140,7 @@ def preformatted(title: str, text: str, limit: int = PREFORMATTED) -> Block:
         shown = shown[: limit - 1] + _ELLIPSIS
     heading = {
         "type": "rich_text_section",
-        "elements": [{"type": "text", "text": title[:150], "style": {"bold": True}}],
+        "elements": [{"type": "text", "text": title[:150].strip() or "-", "style": {"bold": True}}],
     }
     body = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": shown}]}
     return {"type": "rich_text", "elements": [heading, body]}
@@ -153,5 +185,7 @@ def clock(instant: datetime) -> str:
 
 
 def person(user: str | None) -> str:
-    """A Slack user by id, shown by name; pings nobody in an edit or a context."""
-    return f"<@{user}>" if user else "Tocsin"
+    """A Slack user by id, shown by name (pings nobody in an edit or a context); any other name as it is."""
+    if not user:
+        return "Tocsin"
+    return f"<@{user}>" if _USER.fullmatch(user) else outside(user, 60)

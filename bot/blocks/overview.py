@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.blocks.alert import SEVERITY_EMOJI
-from bot.blocks.message import Block, Message, context, cut, escape, fields, outside, section, when
+from bot.blocks.message import (
+    Block,
+    Message,
+    context,
+    cut,
+    fitted,
+    outside,
+    person,
+    rows,
+    section,
+    when,
+)
 from bot.domain.alert import Alert, Status
 from bot.domain.decision import spell
-from bot.reports.overview import Line, Overview, worst_first
+from bot.reports.overview import Figure, Line, Overview, worst_first
 from checks.result import State
 
 STATE_EMOJI = {
@@ -26,10 +37,8 @@ def render_overview(overview: Overview) -> Message:
     """Overall state, alerts, checks, jobs and the team's own figures; the worst first, the rest counted."""
     head = f"*{outside(overview.name, 100)}* · {verdict(overview)}"
     blocks: list[Block] = [section(head)]
-    if overview.figures:
-        blocks.append(
-            fields((escape(item.label), _with_change(item.value, item.change)) for item in overview.figures)
-        )
+    figures = [(outside(item.label, 100), _with_change(item)) for item in overview.figures]
+    blocks += rows(figures)
     parts = [
         _list("Open alerts", [alert_line(alert, overview) for alert in overview.alerts], "no open alerts"),
         _list("Checks", _state_lines(overview.checks, overview), "none configured", _ok(overview.checks)),
@@ -38,19 +47,21 @@ def render_overview(overview: Overview) -> Message:
     blocks += [section(part) for part in parts]
     blocks += [section(f":warning: *Tocsin itself:* {outside(text, 500)}") for text in overview.troubles[:3]]
     blocks.append(context(f"As of {when(overview.at, '{time_secs}')}"))
-    return Message(text=cut("\n".join([head, *parts]).replace("*", ""), 3000), blocks=tuple(blocks))
+    shown = [f"{label} {value}" for label, value in figures]
+    text = "\n".join([head, *shown, *parts])
+    return Message(text=cut(text.replace("*", ""), 3400), blocks=fitted(blocks))
 
 
-def _with_change(value: str, change: str | None) -> str:
-    return escape(f"{value} ({change})" if change else value)
+def _with_change(figure: Figure) -> str:
+    value = outside(figure.value, 200)
+    return f"{value} ({outside(figure.change, 100)})" if figure.change else value
 
 
 def verdict(overview: Overview) -> str:
     """`:large_green_circle: All systems nominal`, or an orange circle and how many warnings."""
     count = len(overview.loud)
     if not count:
-        silenced = len(overview.alerts)
-        quiet = f" ({silenced} silenced)" if silenced else ""
+        quiet = f" ({len(overview.alerts)} silenced)" if overview.alerts else ""
         return f":large_green_circle: All systems nominal{quiet}"
     critical = f" ({overview.critical} critical)" if overview.critical else ""
     return f":large_orange_circle: {count} warning{'s' if count > 1 else ''}{critical}"
@@ -75,8 +86,10 @@ def alert_line(alert: Alert, overview: Overview) -> str:
     note = ""
     if alert.is_silenced(overview.at):
         emoji, note = ":no_bell:", ", silenced"
+    elif alert.firing.held_by is not None:
+        emoji, note = ":link:", f", explained by {outside(alert.firing.held_by, 60)}"
     elif alert.status is Status.ACKNOWLEDGED:
-        emoji, note = ":eyes:", f", acknowledged by <@{alert.acknowledged_by}>"
+        emoji, note = ":eyes:", f", acknowledged by {person(alert.acknowledged_by)}"
     age = spell(overview.at - alert.opened_at)
     title = outside(alert.firing.title, 100)
     return f"{emoji} *{alert.severity.priority}* {title} · #{alert.id}, for {age}{note}"

@@ -35,6 +35,7 @@ class RunFilter:
                 "limit": self.limit,
                 "before": [self.before[0].isoformat(), self.before[1]] if self.before else None,
             },
+            ensure_ascii=False,  # a button's value has room for 2000 characters, escaped ones count six
             separators=(",", ":"),
         )
 
@@ -51,7 +52,7 @@ class RunFilter:
                 limit=min(max(int(values["limit"]), 1), 50),
                 before=(datetime.fromisoformat(before[0]), int(before[1])) if before else None,
             )
-        except (KeyError, TypeError, IndexError) as error:
+        except (LookupError, TypeError, OverflowError) as error:
             raise ValueError("not a page of runs") from error
 
 
@@ -63,7 +64,7 @@ def render_runs(runs: Sequence[Run], wanted: RunFilter, before: tuple[datetime, 
     if wanted.since:
         head += f" · since {when(wanted.since)}"
     blocks: list[Block] = [section(head)]
-    shown = [run_line(run) for run in runs]
+    shown = [run_line(run, brief=len(runs) > 20) for run in runs]
     for start in range(0, len(shown), 10):
         blocks.append(section("\n".join(shown[start : start + 10])))
     if not shown:
@@ -87,11 +88,11 @@ def _at(wanted: RunFilter, before: tuple[datetime, int] | None) -> RunFilter:
     )
 
 
-def run_line(run: Run) -> str:
-    """A run in a list: when, which job, how it ended, what it counted."""
+def run_line(run: Run, *, brief: bool = False) -> str:
+    """A run in a list: when, which job, how it ended, what it counted; briefly, so that fifty fit."""
     counted = [
         f"{name} {format_value(value, '')}" for name in _SHOWN if (value := run.fields.get(name)) is not None
     ]
-    tail = f" · {outside(', '.join(counted), 80)}" if counted else ""
-    said = outside(summary(run), 120)
+    tail = f" · {outside(', '.join(counted), 30 if brief else 80)}" if counted else ""
+    said = outside(summary(run), 50 if brief else 120)
     return f"{_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 60)}* {said}{tail}"

@@ -93,7 +93,18 @@ class SlackDestination:
     async def find(
         self, channel: str, key: str, *, since: datetime, thread_ts: str | None = None
     ) -> Posted | None:
-        """Reads the channel's history, or the thread's, from a little before `since` on."""
+        """Reads the channel's history, or the thread's, from a little before `since` on.
+
+        Raises DeliveryFailed(UNREADABLE) where Tocsin may post but not read: it is not in the channel.
+        """
+        try:
+            return await self._find(channel, key, since, thread_ts)
+        except DeliveryFailed as failed:
+            if failed.failure is Failure.NO_CHANNEL or failed.reason.startswith("missing_scope"):
+                raise DeliveryFailed(Failure.UNREADABLE, failed.reason, remedy=failed.remedy) from failed
+            raise
+
+    async def _find(self, channel: str, key: str, since: datetime, thread_ts: str | None) -> Posted | None:
         channel_id = await self.channel_id(channel)
         arguments: dict[str, Any] = {
             "channel": channel_id,

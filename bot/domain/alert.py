@@ -153,7 +153,7 @@ def fire(firing: Firing, now: datetime) -> Change:
 
 def repeat(alert: Alert, firing: Firing, now: datetime) -> Change:
     """The same problem seen again: the count rises, what it shows is refreshed, severity follows."""
-    seen = replace(alert, firing=firing, count=alert.count + 1, last_seen=now)
+    seen = replace(alert, firing=firing, count=alert.count + 1, last_seen=max(now, alert.last_seen))
     if firing.severity == alert.severity:
         return Change(alert=seen, urgent=firing.held_by != alert.firing.held_by)
     text = f"{alert.severity.priority} → {firing.severity.priority}: {firing.reason}"
@@ -167,7 +167,7 @@ def repeat(alert: Alert, firing: Firing, now: datetime) -> Change:
 
 
 def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:
-    """A closed problem that came back: the same alert, the same thread."""
+    """A closed problem that came back: the same alert, the same thread. Only a silence over it lasts."""
     back = replace(
         alert,
         firing=firing,
@@ -180,6 +180,9 @@ def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:
         closed_at=None,
         closed_by=None,
         note=None,
+        silenced_until=None,
+        silenced_by=None,
+        silence_reason=None,
     )
     return Change(alert=back, events=(Event(kind=EventKind.REOPENED, at=now, text=why),))
 

@@ -16,6 +16,7 @@ _FUNCTIONS = frozenset(
     | {"timestamp", "duration", "getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek"}
     | {"getDayOfYear", "getHours", "getMinutes", "getSeconds"}
 )
+_LONGEST = 10_000
 _DEEPEST = 200  # brackets; the parser recurses, and a hostile expression must not exhaust its stack
 
 
@@ -42,8 +43,7 @@ class Condition:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        depth = max((source[:i].count("(") - source[:i].count(")")) for i in range(0, len(source) + 1, 50))
-        if len(source) > 10_000 or depth > _DEEPEST:
+        if len(source) > _LONGEST or _depth(source) > _DEEPEST:
             raise ConditionError("the condition is too long or too deeply nested to be read")
         try:
             self._program = cel.compile(source)
@@ -73,7 +73,7 @@ class Condition:
         known = {name: to_cel(fields[name]) for name in self.variables if fields.get(name) is not None}
         try:
             return self._program.execute(known)
-        except (RuntimeError, KeyError):  # an undeclared name, a key that is not there
+        except (RuntimeError, LookupError):  # an undeclared name, a key or an index that is not there
             return None
         except ZeroDivisionError:
             return None
@@ -81,6 +81,14 @@ class Condition:
             if any(_holds_nothing(value) for value in known.values()):
                 return None
             raise ConditionError(_type_message(self.source, str(error))) from None
+
+
+def _depth(source: str) -> int:
+    depth = deepest = 0
+    for sign in source:
+        depth += (sign in "([{") - (sign in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 @cache
@@ -126,12 +134,13 @@ _WHOLE_NUMBER = re.compile(r"(?<![\w.'\"])\d+(?![\w.])")
 
 
 def _type_message(source: str, error: str) -> str:
+    shown = source if len(source) <= 200 else source[:200] + "…"
     kinds = re.match(r"Unsupported operation: (\w+) . (\w+)", error)
     mixed = kinds is not None and {kinds[1], kinds[2]} == {"float", "int"}
     calculates = re.search(r"[-+*/%]", source) is not None and kinds is None
     if mixed or (calculates and _WHOLE_NUMBER.search(source) and not re.search(r"['\"]", source)):
         number = _WHOLE_NUMBER.search(source)
         example = f"{number[0]}.0" if number else "2.0"
-        return f"{source!r} calculates with a whole number; write it with a point: {example}"
+        return f"{shown!r} calculates with a whole number; write it with a point: {example}"
     what = f": {kinds[1]} and {kinds[2]}" if kinds else ""
-    return f"{source!r} compares or calculates with values of different kinds{what}"
+    return f"{shown!r} compares or calculates with values of different kinds{what}"

@@ -54,11 +54,6 @@ class Decision:
     changes: tuple[Change, ...]
 
 
-def resources(groups: tuple[RuleGroup, ...], observation: Observation, names: Mapping[str, Any]) -> set[str]:
-    """What the alerts of these rules could be about."""
-    return {rule.resource_of(observation, names) for group in groups for rule in group.rules}
-
-
 def fingerprints(
     groups: tuple[RuleGroup, ...], observation: Observation, names: Mapping[str, Any]
 ) -> tuple[str, ...]:
@@ -74,12 +69,37 @@ def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Me
     """Judge an observation by its rules and say what becomes of each alert."""
     names = variables(observation, memory.previous, memory.baseline)
     judgements = judge(groups, observation, names, memory.streaks)
-    changes = (_change(judgement, observation, names, memory) for judgement in judgements)
     return Decision(
         state=_standing(observation.state, judgements),
-        streaks={judgement.rule.name: judgement.streak for judgement in judgements},
-        changes=tuple(change for change in changes if change is not None),
+        streaks=_streaks(groups, judgements, memory.streaks),
+        changes=_changes(judgements, observation, names, memory),
     )
+
+
+def _streaks(
+    groups: tuple[RuleGroup, ...], judgements: tuple[Judgement, ...], before: Mapping[str, Streak]
+) -> dict[str, Streak]:
+    """A rule that was not asked, since one before it matched, keeps its streak."""
+    kept = {rule.name for group in groups for rule in group.rules} & before.keys()
+    asked = {judgement.rule.name: judgement.streak for judgement in judgements}
+    return {name: before[name] for name in kept} | asked
+
+
+def _changes(
+    judgements: tuple[Judgement, ...],
+    observation: Observation,
+    names: Mapping[str, Any],
+    memory: Memory,
+) -> tuple[Change, ...]:
+    """At most one change a fingerprint: where rules share one, bad news goes before good."""
+    found: dict[str, Change] = {}
+    for judgement in sorted(judgements, key=lambda each: each.verdict.outcome is not Outcome.TRUE):
+        key = fingerprint(judgement.rule.name, judgement.rule.resource_of(observation, names))
+        if key not in found:
+            change = _change(key, judgement, observation, names, memory)
+            if change is not None:
+                found[key] = change
+    return tuple(found.values())
 
 
 _WORSE = (State.OK, State.PENDING, State.UNKNOWN, State.WARNING, State.CRITICAL)
@@ -96,9 +116,8 @@ def _standing(own: State, judgements: tuple[Judgement, ...]) -> State:
 
 
 def _change(
-    judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
+    key: str, judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
 ) -> Change | None:
-    key = fingerprint(judgement.rule.name, judgement.rule.resource_of(observation, names))
     current = memory.open.get(key)
     if current is not None:
         return _continue(current, judgement, observation, names, memory)
@@ -118,7 +137,8 @@ def _continue(
 ) -> Change | None:
     if judgement.verdict.outcome is Outcome.TRUE:
         return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
-    if judgement.clears:
+    # Where several sources raise one alert, only the one that was bad last can say that it is over.
+    if judgement.clears and current.firing.source == observation.source:
         return lifecycle.recover(current, observation.summary, observation.at)
     return None
 

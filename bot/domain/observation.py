@@ -62,7 +62,7 @@ def variables(
     }
     if source.kind is SourceKind.JOB:
         names.setdefault("job_name", source.name)
-    names["previous"] = dict(previous or {})
+    names["previous"] = complete(previous or {})
     names["baseline"] = dict(baseline or {})
     names["change"] = {name: _change(names.get(name), usual) for name, usual in (baseline or {}).items()}
     return names
@@ -96,8 +96,10 @@ _LONGEST_LIST = 200
 
 def cleaned(observation: Observation) -> Observation:
     """What every database can keep: no NaN, no NUL, no surrogates, no number beyond a double, no text without end."""
+    source = observation.source
     return replace(
         observation,
+        source=replace(source, name=clean_text(source.name)[:200] or "-"),
         resource=clean_text(observation.resource)[:300] or "-",
         summary=clean_text(observation.summary),
         fields={clean_text(name)[:200]: clean(value) for name, value in observation.fields.items()},
@@ -113,7 +115,7 @@ def clean(value: Any, depth: int = 0) -> Value:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        return value if abs(value) < 2**63 else str(value)[:_LONGEST_LIST]
+        return value if abs(value) < 2**63 else _big(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if depth < 8 and isinstance(value, Mapping):
@@ -121,7 +123,17 @@ def clean(value: Any, depth: int = 0) -> Value:
         return {clean_text(str(key))[:200]: clean(item, depth + 1) for key, item in items}
     if depth < 8 and isinstance(value, list | tuple):
         return [clean(item, depth + 1) for item in value[:_LONGEST_LIST]]
+    if isinstance(value, Mapping | list | tuple):
+        return "…"  # nested deeper than anybody reads, and maybe than can be written out
     return clean_text(str(value))
+
+
+def _big(value: int) -> float | None:
+    """A whole number that no column holds: as a double, or nothing when it is beyond even that."""
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def clean_text(text: str) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.domain.condition import Condition, ConditionError, Outcome
-from bot.domain.observation import Observation, SourceKind
+from bot.domain.observation import Observation, SourceKind, clean_text
 from bot.domain.priority import Overage, overage
 from bot.domain.severity import Severity
 from bot.domain.template import format_value, render
@@ -35,6 +35,8 @@ class Question(Protocol):
 
 # What a run's summary tells in its own words.
 _SAID_ALREADY = frozenset({"job", "job_name", "status", "exit_code", "error_code"})
+_MOST_CODES = 50
+_LONGEST_RESOURCE = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,15 @@ class Expression:
         codes = names.get("error_codes")
         if "error_code" not in self.condition.variables or not isinstance(codes, list) or len(codes) < 2:
             return self.condition.evaluate(names), names.get("error_code")
-        outcomes = [(self.condition.evaluate({**names, "error_code": code}), code) for code in codes[:50]]
+        outcomes = [(self._outcome({**names, "error_code": code}), code) for code in codes[:_MOST_CODES]]
         return next((found for found in outcomes if found[0] is Outcome.TRUE), outcomes[0])
+
+    def _outcome(self, names: Mapping[str, Any]) -> Outcome:
+        """One code that the condition cannot be calculated for hides no other."""
+        try:
+            return self.condition.evaluate(names)
+        except ConditionError:
+            return Outcome.NOT_APPLICABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +92,10 @@ class Standing:
             return self._bad(State.CRITICAL, observation.summary)
         outcomes: set[Outcome] = set()
         for state, condition in self.conditions:  # worst first
-            found = Expression(condition=condition).ask(observation, names)
+            found = _asked(Expression(condition=condition), observation, names)
             if found.outcome is Outcome.TRUE:
                 return self._bad(state, found.reason)
-            outcomes.add(found.outcome)
+            outcomes.add(Outcome.FALSE if _is_partly_null(condition, names) else found.outcome)
         if observation.state is State.WARNING:
             return self._bad(State.WARNING, observation.summary)
         unasked = Outcome.NOT_APPLICABLE in outcomes
@@ -94,6 +103,17 @@ class Standing:
 
     def _bad(self, state: State, reason: str) -> Verdict:
         return Verdict(outcome=Outcome.TRUE, reason=reason, severity=self.severities[state])
+
+
+def _is_partly_null(condition: Condition, names: Mapping[str, Any]) -> bool:
+    """Whether some of a condition's fields are null beside others that are not.
+
+    So says a query whose `max(…)` saw no rows beside a `count(…)` of 0: there is nothing to be bad.
+    """
+    found = [names.get(name) for name in condition.variables if name in names]
+    return (
+        len(found) == len(condition.variables) and None in found and any(each is not None for each in found)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +197,9 @@ class Rule:
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
         """What the alert is about: the observation's resource, unless the rule has a template of its own."""
-        return render(self.resource, names) if self.resource else observation.resource
+        if not self.resource:
+            return observation.resource
+        return clean_text(render(self.resource, names)).strip()[:_LONGEST_RESOURCE] or observation.resource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,10 +255,7 @@ def judge(
 
 
 def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], streak: Streak) -> Judgement:
-    try:
-        verdict = rule.question.ask(observation, names)
-    except ConditionError as error:
-        verdict = Verdict(outcome=Outcome.NOT_APPLICABLE, reason=str(error))
+    verdict = _asked(rule.question, observation, names)
     if verdict.outcome is Outcome.NOT_APPLICABLE and _succeeded(observation):
         verdict = replace(verdict, outcome=Outcome.FALSE)
     streak = streak.advanced(verdict.outcome, observation.at)
@@ -249,6 +268,13 @@ def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], s
         raises=held and streak.matches >= rule.failures,
         clears=verdict.outcome is Outcome.FALSE and streak.clears >= rule.recoveries,
     )
+
+
+def _asked(question: Question, observation: Observation, names: Mapping[str, Any]) -> Verdict:
+    try:
+        return question.ask(observation, names)
+    except ConditionError as error:
+        return Verdict(outcome=Outcome.NOT_APPLICABLE, reason=str(error))
 
 
 def _succeeded(observation: Observation) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.observation import Observation, Source, SourceKind
+from bot.domain.observation import Observation, Source, SourceKind, clean, clean_text
 from checks.result import Diagnostic, State, Value
 
 
@@ -38,19 +39,37 @@ def observation_of(run: Run, now: datetime) -> Observation:
 
     It counts from when the run ended, or from now where a job's clock is ahead of ours.
     """
-    fields: dict[str, Value] = {**run.fields, "status": run.status.value}
-    if run.exit_code is not None:
-        fields["exit_code"] = run.exit_code
-    if run.duration_seconds is not None:
-        fields["duration_seconds"] = run.duration_seconds
     return Observation(
         source=Source(kind=SourceKind.JOB, name=run.job),
         resource=run.job,
         state=State.OK if run.status is RunStatus.SUCCESS else State.CRITICAL,
         at=min(run.finished_at, now),
         summary=summary(run),
-        fields=fields,
+        fields=fields_of(run),
         diagnostics=_diagnostics(run),
+    )
+
+
+def fields_of(run: Run) -> dict[str, Value]:
+    """All that a run says, by the names that rules and reports use."""
+    fields: dict[str, Value] = {**run.fields, "status": run.status.value}
+    if run.exit_code is not None:
+        fields["exit_code"] = run.exit_code
+    if run.duration_seconds is not None:
+        fields["duration_seconds"] = run.duration_seconds
+    return fields
+
+
+def cleaned_run(run: Run) -> Run:
+    """The run as every database can keep it."""
+    duration = run.duration_seconds
+    return replace(
+        run,
+        run_id=None if run.run_id is None else clean_text(run.run_id)[:200],
+        job=clean_text(run.job)[:200] or "-",
+        level=clean_text(run.level)[:16],
+        duration_seconds=duration if duration is None or math.isfinite(duration) else None,
+        fields={clean_text(name)[:200]: clean(value) for name, value in run.fields.items()},
     )
 
 

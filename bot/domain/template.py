@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][\w]*(?:\.\w+)*)(?::([^{}]*))?\}")
-_SAFE_SPEC = re.compile(r"[<>^=]?[+\- ]?[0,]?\d{0,2},?(?:\.\d{1,2})?[bcdeEfFgGnosxX%]?")
+# No `c`: it makes NUL and lone surrogates, which no database keeps.
+_SAFE_SPEC = re.compile(r"[<>^=]?[+\- ]?[0,]?\d{0,2},?(?:\.\d{1,2})?[bdeEfFgGnosxX%]?")
 
 
 def render(template: str, values: Mapping[str, Any], quote: Callable[[str], str] = str) -> str:
@@ -43,7 +44,7 @@ def format_value(value: Any, spec: str) -> str:
     if spec and _SAFE_SPEC.fullmatch(spec):
         try:
             return format(value, spec)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             pass
     if isinstance(value, bool):
         return "yes" if value else "no"

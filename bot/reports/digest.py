@@ -104,7 +104,7 @@ def _figure(item: Item, series: Series, before: Series) -> Figure:
     text = ", ".join(shown)
     earlier = statistic(item.statistics[0], _values(item, before)) if item.show_change else None
     if earlier is not None and values[0] is not None:
-        text += f" ({change(values[0], earlier)})"
+        text += f" ({change(values[0], earlier, 'the day before')})"
     return Figure(label=item.label, value=text)
 
 
@@ -124,13 +124,12 @@ def write(value: Value, template: str | None) -> str:
     return format_value(value, "")
 
 
-def change(now: float, earlier: float) -> str:
-    """`▲ 2.3 against the day before`; percent where it is not a percentage itself is left to the reader."""
+def change(now: float, earlier: float, then: str) -> str:
+    """`▲ 2.3 against the day before`, in the figure's own unit."""
     difference = now - earlier
-    sign = "▲" if difference > 0 else "▼" if difference < 0 else "="
-    return (
-        f"{sign} {format_value(abs(difference), '')} against the day before" if difference else "= unchanged"
-    )
+    if not difference:
+        return "= unchanged"
+    return f"{'▲' if difference > 0 else '▼'} {format_value(abs(difference), '')} against {then}"
 
 
 def alert_figures(alerts: Sequence[Alert]) -> AlertFigures:

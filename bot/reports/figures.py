@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
@@ -19,20 +20,28 @@ STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "avg": fmean,
     "min": min,
     "max": max,
+    "first": lambda values: values[0],
     "last": lambda values: values[-1],
-    "p50": lambda values: percentile(values, 0.50),
-    "p95": lambda values: percentile(values, 0.95),
-    "p99": lambda values: percentile(values, 0.99),
 }
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
+_SHARE = re.compile(r"share of '(.*)'")
 
 
 def statistic(name: str, values: Sequence[Any]) -> float | None:
     """A statistic over the values that are numbers, oldest first; None when there are none.
 
-    `count` counts every value that is there, numbers or not. Booleans count as 1 and 0.
+    The names are those of the configuration: sum, avg, min, max, first, last, count, p95 or any other
+    percentile, `share of 'live'` (0 to 1, of the values that are there). `count` counts every value that is
+    there, numbers or not. Booleans count as 1 and 0.
     """
     present = [value for value in values if value is not None]
     if name == "count":
         return float(len(present))
+    if match := _SHARE.fullmatch(name):
+        return fmean(str(value).lower() == match[1].lower() for value in present) if present else None
     numbers = [float(value) for value in present if isinstance(value, int | float) and value == value]
-    return STATISTICS[name](numbers) if numbers else None
+    if not numbers:
+        return None
+    if match := _PERCENTILE.fullmatch(name):
+        return percentile(numbers, float(match[1]) / 100)
+    return STATISTICS[name](numbers)

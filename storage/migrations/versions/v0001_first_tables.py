@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("resource", sa.String(length=300), nullable=False),
         sa.Column("severity", sa.Integer(), nullable=False),
-        sa.Column("category", sa.String(length=32), nullable=False),
+        sa.Column("category", sa.String(length=200), nullable=False),
         sa.Column("status", sa.String(length=16), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
         sa.Column("detail", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
@@ -45,13 +45,6 @@ def upgrade() -> None:
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.create_index("ix_alerts_closed_at", ["closed_at"], unique=False)
         batch_op.create_index("ix_alerts_fingerprint_closed_at", ["fingerprint", "closed_at"], unique=False)
-        batch_op.create_index(
-            "ix_alerts_open_source",
-            ["source_kind", "source", "resource"],
-            unique=False,
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
-        )
         batch_op.create_index("ix_alerts_opened_at", ["opened_at"], unique=False)
         batch_op.create_index(
             "uq_alerts_open_fingerprint",
