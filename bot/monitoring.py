@@ -25,7 +25,7 @@ from bot.domain.rule import RuleGroup, baselines_of
 from bot.domain.run import Run, cleaned_run, observation_of
 from bot.domain.standing import Standing
 from checks.result import State
-from storage import alerts, baselines, runs, sources
+from storage import alerts, baselines, rollups, runs, sources
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database, DatabaseError, is_about_content, is_cut_off
 
@@ -238,6 +238,7 @@ class Monitoring:
             known = await runs.add(self._database, connection, item.run, self._clock()) is None
             if known:
                 return False
+        await rollups.mark_late(self._database, connection, observation.source, observation.at, self._clock())
         before = await sources.get(connection, observation.source, observation.resource)
         if before is not None and before.at > observation.at:
             await self._keep(connection, item, observation.state)

@@ -19,7 +19,7 @@ from bot.reports import digest as figures
 from bot.reports.digest import Digest, Item, Section, Series
 from bot.reports.overview import Figure, Overview, lines
 from checks.result import Value
-from storage import alerts, runs, sources
+from storage import alerts, runs, sources, tally
 from storage.database import Connection, Database
 
 _LOOK_BACK = timedelta(days=2)
@@ -69,6 +69,8 @@ class Reporting:
             series = await self._series(connection, names, start, end)
             before = await self._series(connection, names, *earlier)
             uptimes = [await self._uptime(connection, name, start, end) for name in self.settings.checks]
+            jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
+            ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
             return Digest(
                 name=self.settings.name,
                 start=start,
@@ -76,14 +78,14 @@ class Reporting:
                 sections=figures.make_figures(sections, series, before),
                 alerts=figures.alert_figures(await alerts.opened_between(connection, start, end)),
                 uptimes=[uptime for uptime in uptimes if uptime is not None],
-                jobs=figures.job_figures(await runs.between(connection, start, end)),
+                jobs=[figures.job_figures(name, found) for name, found in ran if found.count],
                 open=await alerts.list_open(connection, 100),
             )
 
     async def _uptime(
         self, connection: Connection, name: str, start: datetime, end: datetime
     ) -> figures.Uptime | None:
-        return figures.uptime(name, await sources.states_between(connection, name, start, end))
+        return figures.uptime(name, await tally.of_check(connection, name, start, end))
 
     async def _series(
         self, connection: Connection, names: set[str], start: datetime, end: datetime

@@ -67,6 +67,33 @@ def together(rollups: Iterable[Rollup]) -> Rollup | None:
     return reduce(Rollup.__add__, found) if found else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How often a check was up, or a job succeeded, in some time; of a job also how long its runs took."""
+
+    count: int = 0
+    good: int = 0
+    timed: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            count=self.count + other.count,
+            good=self.good + other.good,
+            timed=self.timed + other.timed,
+            seconds=self.seconds + other.seconds,
+        )
+
+    @property
+    def share(self) -> float | None:
+        """The good ones of all, 0 to 1; None when there were none."""
+        return self.good / self.count if self.count else None
+
+    @property
+    def mean_seconds(self) -> float | None:
+        return self.seconds / self.timed if self.timed else None
+
+
 class Gathering:
     """Collects what a source reported in an hour: numbers by resource and field."""
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bot.domain.observation import clean
 from bot.domain.run import Run, RunStatus
 
 MOST_RUNS = 10_000
@@ -61,7 +60,7 @@ class RunPayload(BaseModel):
             finished_at=finished_at,
             duration_seconds=self.duration_seconds,
             exit_code=self.exit_code,
-            fields={name[:200]: clean(value) for name, value in (self.model_extra or {}).items()},
+            fields=self.model_extra or {},
         )
 
 
