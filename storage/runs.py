@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.rollup import Tally
 from bot.domain.run import Run, RunStatus, search_text
+from bot.domain.run_filter import Cursor, RunFilter, RunPage
 from checks.result import Value
 from storage.database import Database
 from storage.tables import run_outputs, runs
-
-Cursor = tuple[datetime, int]
-"""A place in the order of runs: when one ended, and its number."""
 
 SEARCHED = 5_000
 """How many runs a search for text reads at once, so that it costs the same however many there are."""
@@ -25,48 +23,6 @@ SEARCHED = 5_000
 _SHOWN = [column for column in runs.c if column.name != "search"]
 _NEWEST = (runs.c.finished_at.desc(), runs.c.id.desc())
 _OLDEST = (runs.c.finished_at, runs.c.id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
-    """A run with its number, by which pages are turned."""
-
-    id: int
-    run: Run
-
-    @property
-    def cursor(self) -> Cursor:
-        return self.run.finished_at, self.id
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which runs: those that ended in [since, until) and hold each of `texts`, whatever their case.
-
-    They follow `before` towards older ones, or `after` towards newer ones; else they are the newest.
-    """
-
-    job: str | None = None
-    status: RunStatus | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    texts: tuple[str, ...] = ()
-    before: Cursor | None = None
-    after: Cursor | None = None
-    limit: int = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some runs, newest first, with the places where older and newer ones that fit begin; None at an end.
-
-    `searched_to` says where a search for text stopped before it had read everything.
-    """
-
-    runs: Sequence[StoredRun]
-    older: Cursor | None
-    newer: Cursor | None
-    searched_to: Cursor | None = None
 
 
 async def add(database: Database, connection: AsyncConnection, run: Run, received_at: datetime) -> int | None:
@@ -95,7 +51,7 @@ async def add(database: Database, connection: AsyncConnection, run: Run, receive
     return number
 
 
-async def get(connection: AsyncConnection, number: int) -> StoredRun | None:
+async def get(connection: AsyncConnection, number: int) -> Run | None:
     """One run by its number, with what it printed."""
     query: sa.Select[Any] = (
         sa.select(*_SHOWN, run_outputs.c.text)
@@ -103,10 +59,10 @@ async def get(connection: AsyncConnection, number: int) -> StoredRun | None:
         .where(runs.c.id == number)
     )
     row = (await connection.execute(query)).first()
-    return None if row is None else StoredRun(id=row.id, run=replace(_run(row), output=row.text or ""))
+    return None if row is None else replace(_run(row), output=row.text or "")
 
 
-async def page(connection: AsyncConnection, wanted: Wanted) -> Page:
+async def page(connection: AsyncConnection, wanted: RunFilter) -> RunPage:
     """Up to `limit` runs. Costs the same on every page and at every number of runs."""
     upwards = wanted.after is not None
     found, stopped = await _search(connection, wanted, wanted.limit + 1, upwards=upwards)
@@ -115,12 +71,12 @@ async def page(connection: AsyncConnection, wanted: Wanted) -> Page:
     if not upwards:
         first = shown[0].cursor if shown else _beside(wanted.before, -1)
         begun = wanted.before is not None and await _any(connection, wanted, first, upwards=True)
-        return Page(runs=shown, older=more, newer=first if begun else None, searched_to=stopped)
+        return RunPage(runs=shown, older=more, newer=first if begun else None, searched_to=stopped)
     if more is None:
-        return await page(connection, replace(wanted, after=None))  # a whole page of the newest
+        return await page(connection, wanted.newest())  # a whole page of the newest
     last = shown[0].cursor if shown else _beside(wanted.after, 1)
     older = last if await _any(connection, wanted, last, upwards=False) else None
-    return Page(runs=shown[::-1], older=older, newer=more, searched_to=stopped)
+    return RunPage(runs=shown[::-1], older=older, newer=more, searched_to=stopped)
 
 
 def _beside(cursor: Cursor | None, step: int) -> Cursor | None:
@@ -128,7 +84,9 @@ def _beside(cursor: Cursor | None, step: int) -> Cursor | None:
     return None if cursor is None else (cursor[0], cursor[1] + step)
 
 
-async def _any(connection: AsyncConnection, wanted: Wanted, start: Cursor | None, *, upwards: bool) -> bool:
+async def _any(
+    connection: AsyncConnection, wanted: RunFilter, start: Cursor | None, *, upwards: bool
+) -> bool:
     """Whether anything that fits lies beyond a place, or may lie beyond what a search reads."""
     ahead = replace(wanted, before=None if upwards else start, after=start if upwards else None)
     found, stopped = await _search(connection, ahead, 1, upwards=upwards)
@@ -136,8 +94,8 @@ async def _any(connection: AsyncConnection, wanted: Wanted, start: Cursor | None
 
 
 async def _search(
-    connection: AsyncConnection, wanted: Wanted, limit: int, *, upwards: bool
-) -> tuple[list[StoredRun], Cursor | None]:
+    connection: AsyncConnection, wanted: RunFilter, limit: int, *, upwards: bool
+) -> tuple[list[Run], Cursor | None]:
     """Up to `limit` runs in reading order, and where a search stopped that read its share without finding so many."""
     bound = await _reach(connection, wanted, upwards=upwards) if wanted.texts else None
     query = _where(sa.select(*_SHOWN), wanted).order_by(*(_OLDEST if upwards else _NEWEST)).limit(limit)
@@ -145,11 +103,11 @@ async def _search(
         query = query.where(runs.c.search.contains(text.casefold(), autoescape=True))
     if bound is not None:
         query = query.where(_place() <= _bound(bound) if upwards else _place() >= _bound(bound))
-    found = [StoredRun(id=row.id, run=_run(row)) for row in await connection.execute(query)]
+    found = [_run(row) for row in await connection.execute(query)]
     return found, bound if len(found) < limit else None
 
 
-async def _reach(connection: AsyncConnection, wanted: Wanted, *, upwards: bool) -> Cursor | None:
+async def _reach(connection: AsyncConnection, wanted: RunFilter, *, upwards: bool) -> Cursor | None:
     """The last run that a search for text reads; None when it reads all. Read from an index alone."""
     query = _where(sa.select(runs.c.finished_at, runs.c.id), wanted)
     query = query.order_by(*(_OLDEST if upwards else _NEWEST)).offset(SEARCHED - 1).limit(2)
@@ -157,7 +115,7 @@ async def _reach(connection: AsyncConnection, wanted: Wanted, *, upwards: bool) 
     return (rows[0].finished_at, rows[0].id) if len(rows) == 2 else None
 
 
-def _where(query: sa.Select[Any], wanted: Wanted) -> sa.Select[Any]:
+def _where(query: sa.Select[Any], wanted: RunFilter) -> sa.Select[Any]:
     """The conditions that indexes answer."""
     if wanted.job is not None:
         query = query.where(runs.c.job == wanted.job)
@@ -228,6 +186,7 @@ def _bound(cursor: Cursor) -> sa.Tuple:
 def _run(row: sa.Row[Any]) -> Run:
     fields: Mapping[str, Value] = row.fields
     return Run(
+        number=row.id,
         run_id=row.run_id,
         job=row.job,
         status=RunStatus(row.status),

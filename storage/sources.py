@@ -39,6 +39,12 @@ async def list_all(connection: AsyncConnection, kind: SourceKind | None = None) 
     return [_standing(row) for row in await connection.execute(query)]
 
 
+async def of_source(connection: AsyncConnection, source: Source) -> list[Standing]:
+    """How a source stands about each of its resources."""
+    query = sa.select(sources).where(sources.c.kind == source.kind.value, sources.c.name == source.name)
+    return [_standing(row) for row in await connection.execute(query.order_by(sources.c.resource))]
+
+
 async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
     """Those of some checks that are critical now."""
     query = sa.select(sources.c.name).where(

@@ -29,6 +29,8 @@ class RunStatus(StrEnum):
 class Run:
     """A line of the format of requirement FY3. `fields` holds all of it but what has a place here."""
 
+    number: int = 0
+    """What it is known by once it is stored."""
     run_id: str | None = None
     job: str
     status: RunStatus
@@ -39,6 +41,11 @@ class Run:
     fields: Mapping[str, Value] = field(default_factory=dict)
     output: str = ""
     """What it printed, its end when that was more than MOST_OUTPUT; rules do not see it."""
+
+    @property
+    def cursor(self) -> tuple[datetime, int]:
+        """Its place in the order of stored runs."""
+        return self.finished_at, self.number
 
 
 def observation_of(run: Run, now: datetime) -> Observation:
