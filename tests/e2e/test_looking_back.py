@@ -114,7 +114,7 @@ async def test_a_day_and_a_part_of_it_are_asked_for(shop: Story) -> None:
     assert rows(await shop.ask("/tocsin-logs", "08:50..08:52")) == [1009, 1010]
     assert rows(await shop.ask("/tocsin-logs", f"{day}T08:58:30..")) == [1000, 1001]
     assert rows(await shop.ask("/tocsin-logs", f"..{day}T08:22:30")) == [1038, 1039]
-    assert len(rows(await shop.ask("/tocsin-logs", f"{day} 50"))) == 40
+    assert rows(await shop.ask("/tocsin-logs", f"{day} 15")) == list(range(1000, 1015))
     assert "No runs fit" in await shop.ask("/tocsin-logs", "yesterday")
     assert "ends before it begins" in await shop.ask("/tocsin-logs", "09:00..08:00")
 
