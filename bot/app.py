@@ -7,7 +7,6 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -29,22 +28,20 @@ from bot.probe import probes_of
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
+from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.server import HttpServer
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
-from storage import alerts, open_runs, outbox, runs, sources
+from storage import alerts, outbox
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
 
 log = structlog.get_logger(__name__)
 
 _SLACK_TIMEOUT = 10
-_SWEEP = timedelta(hours=1)
-_POSTS_KEPT = timedelta(days=7)
-_OPEN_KEPT = timedelta(days=30)
 
 
 class Tocsin:
@@ -96,6 +93,7 @@ class Tocsin:
         self.reporting = Reporting(
             database=self.database, settings=settings, clock=clock, troubles=self.troubles
         )
+        self.upkeep = Upkeep(database=self.database, clock=clock, retention=settings.retention)
         self.scheduled = ScheduledMessages(
             database=self.database,
             clock=clock,
@@ -174,7 +172,8 @@ class Tocsin:
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
-        self.scheduler.add_tick("sweep", self._sweep, _SWEEP)
+        self.scheduler.add_tick("rollups", self.upkeep.roll_up)
+        self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)
         self._tasks = [
             self.monitoring.start(),
             asyncio.create_task(self.notifier.run(), name="notifier"),
@@ -243,13 +242,3 @@ class Tocsin:
 
     async def _check_itself(self) -> None:
         await self._emergency.tell(self.monitoring.trouble)
-
-    async def _sweep(self) -> None:
-        """Drop what is older than the retention."""
-        now, keep = self.clock(), self.settings.retention
-        async with self.database.transaction() as connection:
-            await sources.forget_results(connection, now - keep.observations)
-            await runs.forget(connection, now - keep.runs)
-            await open_runs.forget(connection, now - _OPEN_KEPT)
-            await alerts.forget(connection, now - keep.alerts)
-            await outbox.purge(connection, now - _POSTS_KEPT)

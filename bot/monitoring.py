@@ -27,7 +27,7 @@ from bot.domain.run import Run, Start, cleaned_run, notice_of, observation_of
 from bot.domain.standing import Standing
 from bot.job_book import JobBook
 from checks.result import State
-from storage import alerts, baselines, runs, sources
+from storage import alerts, baselines, rollups, runs, sources
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database, DatabaseError, is_about_content, is_cut_off
 
@@ -267,6 +267,8 @@ class Monitoring:
             if await runs.add(self._database, connection, item.run, now) is None:
                 return False
             begun = await self._jobs.end(connection, item.run, now)
+        if not observation.watch:
+            await rollups.mark_late(self._database, connection, observation.source, observation.at, now)
         before = await sources.get(
             connection, observation.source, observation.resource, watch=observation.watch
         )

@@ -305,6 +305,10 @@ class Notifier:
         except DeliveryFailed as failed:
             if failed.failure is not Failure.CONTENT:
                 raise
+            if delivery.message.has_chart:
+                log.warning("chart_refused", key=delivery.key, reason=failed.reason)
+                bare = replace(delivery, message=delivery.message.without_charts())
+                return await self._send(entry, bare)
             log.error("blocks_refused", key=delivery.key, reason=failed.reason)
             return await self._send_content(entry, delivery, delivery.message.plain())
 

@@ -5,24 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from bot.config.probing import CheckSettings, JobSettings
 from bot.config.settings import Settings
 from bot.config.telling import Digest as DigestSettings
 from bot.config.telling import StatusField
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.domain.decision import spell
-from bot.domain.observation import SourceKind, complete
+from bot.domain.observation import Source, SourceKind, complete
+from bot.domain.rollup import DURATION, hour_of, together
 from bot.domain.run import fields_of
-from bot.domain.schedule import local_day
+from bot.domain.run_filter import RunFilter
+from bot.domain.schedule import Cron, local_day
 from bot.domain.standing import Standing
 from bot.reports import digest as figures
+from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
-from bot.reports.overview import Figure, Overview, lines
+from bot.reports.overview import Figure, Overview, lines, worst
 from checks.result import Value
-from storage import alerts, runs, sources
+from storage import alerts, rollups, runs, sources, tally
 from storage.database import Connection, Database
 
 _LOOK_BACK = timedelta(days=2)
+_DAY, _WEEK = timedelta(days=1), timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +76,8 @@ class Reporting:
             series = await self._series(connection, names, start, end)
             before = await self._series(connection, names, *earlier)
             uptimes = [await self._uptime(connection, name, start, end) for name in self.settings.checks]
+            jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
+            ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
             return Digest(
                 name=self.settings.name,
                 start=start,
@@ -76,14 +85,64 @@ class Reporting:
                 sections=figures.make_figures(sections, series, before),
                 alerts=figures.alert_figures(await alerts.opened_between(connection, start, end)),
                 uptimes=[uptime for uptime in uptimes if uptime is not None],
-                jobs=figures.job_figures(await runs.between(connection, start, end)),
+                jobs=[figures.job_figures(name, found) for name, found in ran if found.count],
                 open=await alerts.list_open(connection, 100),
+            )
+
+    async def sources(self) -> list[Source]:
+        """Every check and job that is configured, or was heard of as a job."""
+        async with self.database.snapshot() as connection:
+            heard = await sources.names(connection, SourceKind.JOB)
+        checks = [Source(kind=SourceKind.CHECK, name=name) for name in self.settings.checks]
+        return checks + [
+            Source(kind=SourceKind.JOB, name=name) for name in {**self.settings.jobs, **dict.fromkeys(heard)}
+        ]
+
+    async def job(self, name: str) -> JobDetail:
+        """How a job stands and went lately. Raises DatabaseError."""
+        now = self.clock()
+        source, settings = Source(kind=SourceKind.JOB, name=name), self.settings.jobs.get(name)
+        async with self.database.snapshot() as connection:
+            found = await runs.page(connection, RunFilter(job=name, limit=SHOWN))
+            took = await rollups.hours(connection, source, DURATION, hour_of(now - _WEEK), now)
+            last = found.runs[0].finished_at if found.runs else None
+            return JobDetail(
+                name=name,
+                at=now,
+                zone=self.settings.timezone,
+                standing=worst(await sources.of_source(connection, source)),
+                runs=found.runs[::-1],
+                due_at=_due(settings, last, now, self.settings.timezone) if settings else None,
+                budget=settings.budget if settings else None,
+                day=await tally.of_job(connection, name, now - _DAY, now),
+                week=await tally.of_job(connection, name, now - _WEEK, now),
+                durations=together(rollup for _, rollup in took),
+                alerts=_about(source, await alerts.list_open(connection)),
+            )
+
+    async def check(self, name: str) -> CheckDetail:
+        """How a check stands and went lately. Raises DatabaseError."""
+        now = self.clock()
+        source, settings = Source(kind=SourceKind.CHECK, name=name), self.settings.checks.get(name)
+        async with self.database.snapshot() as connection:
+            standings = await sources.of_source(connection, source)
+            most = SHOWN * min(max(len(standings), 1), 10)
+            return CheckDetail(
+                name=name,
+                at=now,
+                zone=self.settings.timezone,
+                standings=standings,
+                results=await sources.latest(connection, name, most),
+                limits=_limits(settings) if settings else {},
+                day=await tally.of_check(connection, name, now - _DAY, now),
+                week=await tally.of_check(connection, name, now - _WEEK, now),
+                alerts=_about(source, await alerts.list_open(connection)),
             )
 
     async def _uptime(
         self, connection: Connection, name: str, start: datetime, end: datetime
     ) -> figures.Uptime | None:
-        return figures.uptime(name, await sources.states_between(connection, name, start, end))
+        return figures.uptime(name, await tally.of_check(connection, name, start, end))
 
     async def _series(
         self, connection: Connection, names: set[str], start: datetime, end: datetime
@@ -124,6 +183,30 @@ class Reporting:
 
 def _newest(found: Sequence[tuple[datetime, Mapping[str, Value]]], field: str) -> Value:
     return next((fields[field] for _, fields in reversed(found) if fields.get(field) is not None), None)
+
+
+def _due(settings: JobSettings, last: datetime | None, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """When a job is to be heard of next; the past when it is late."""
+    if settings.schedule is not None:
+        return Cron(settings.schedule, settings.timezone or zone).next_after(now)
+    return None if settings.every is None or last is None else last + settings.every
+
+
+def _limits(settings: CheckSettings) -> dict[str, list[Limit]]:
+    return {
+        field: [
+            Limit(
+                text=f"{found.severity.priority if found.severity else 'limit'} {found.direction} {found.limit:g}",
+                value=found.limit,
+            )
+            for found in thresholds
+        ]
+        for field, thresholds in settings.thresholds.items()
+    }
+
+
+def _about(source: Source, found: Sequence[Alert]) -> list[Alert]:
+    return [alert for alert in found if alert.firing.source == source]
 
 
 def _of_kind(standings: Sequence[Standing], kind: SourceKind) -> list[Standing]:

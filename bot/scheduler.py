@@ -94,7 +94,7 @@ class Scheduler:
                 name=probe.name,
             )
 
-    def add_tick(self, name: str, tick: Callable[[], Awaitable[None]], interval: timedelta = TICK) -> None:
+    def add_tick(self, name: str, tick: Callable[[], Awaitable[object]], interval: timedelta = TICK) -> None:
         """Call something every so often; a database that refuses is for the next tick."""
 
         async def guarded() -> None:

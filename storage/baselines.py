@@ -8,12 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.observation import Source, SourceKind
+from bot.domain.rollup import HOUR, UP, hour_of
+from storage import rollups
 from storage.database import Database
 from storage.tables import results, runs
 
 WEEK = timedelta(days=7)
 _ENOUGH_DAYS = 3
-_HALF_HOUR = timedelta(minutes=30)
+_NOT_ROLLED_YET = timedelta(hours=3)  # longer than an hour waits to be rolled up
 
 
 async def mean(
@@ -21,22 +23,33 @@ async def mean(
 ) -> float | None:
     """The mean of a numeric field over the 7 days before `now`; None when it was never reported.
 
-    Within half an hour of this time of day when at least three of the days have it, else over the whole days.
+    Of the hours like this one when at least three of the days have it, else of the whole days. Read from
+    roll-ups, so that it costs the same however much was reported.
     """
+    hour = hour_of(now)
+    same = [await _hour(connection, source, field, hour - timedelta(days=day)) for day in range(1, 8)]
+    if sum(count > 0 for count, _ in same) >= _ENOUGH_DAYS:
+        return sum(total for _, total in same) / sum(count for count, _ in same)
+    count, total = await rollups.sums(connection, source, field, hour_of(now - WEEK), hour + HOUR)
+    if count:
+        return total / count
+    return await _mean_of_new(database, connection, source, field, now)
+
+
+async def _hour(connection: AsyncConnection, source: Source, field: str, hour: datetime) -> tuple[int, float]:
+    return await rollups.sums(connection, source, field, hour, hour + HOUR)
+
+
+async def _mean_of_new(
+    database: Database, connection: AsyncConnection, source: Source, field: str, now: datetime
+) -> float | None:
+    """The mean of what is not rolled up yet: all of a source that is new, else the last hours."""
+    known, _ = await rollups.sums(connection, source, UP, hour_of(now - WEEK), now)
     table, at, name = _where(source)
     value = _number(database, table.c.fields, field)
-    hours = [
-        (now - timedelta(days=day) - _HALF_HOUR, now - timedelta(days=day) + _HALF_HOUR)
-        for day in range(1, 8)
-    ]
-    same_hour = sa.or_(*(sa.and_(at >= start, at < end) for start, end in hours))
-    days = sa.func.count(sa.distinct(sa.func.date(at)))
-    of_hour = sa.select(sa.func.avg(value), days).where(name == source.name, same_hour, value.is_not(None))
-    found = (await connection.execute(of_hour)).one()
-    if found[1] >= _ENOUGH_DAYS:
-        return float(found[0])
-    week = sa.select(sa.func.avg(value)).where(name == source.name, at >= now - WEEK, at < now)
-    overall = await connection.scalar(week)
+    start = now - (_NOT_ROLLED_YET if known else WEEK)
+    query = sa.select(sa.func.avg(value)).where(name == source.name, at >= start, at < now)
+    overall = await connection.scalar(query)
     return None if overall is None else float(overall)
 
 

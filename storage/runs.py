@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import PastRun, Record
-from bot.domain.run import REFUSED, Run, RunStatus
+from bot.domain.rollup import Tally
+from bot.domain.run import REFUSED, Run, RunStatus, search_text
+from bot.domain.run_filter import Cursor, RunFilter, RunPage
 from checks.result import Value
 from storage.database import Database
-from storage.tables import Instant, runs
+from storage.tables import Instant, run_outputs, runs
 
 _instant = Instant()
 _ENDED = sa.and_(
@@ -27,7 +29,7 @@ _REFUSED = sa.and_(
 )
 _COUNTS = sa.select(runs.c.status, sa.func.count()).where(_WITHIN).group_by(runs.c.status)
 _REFUSALS = sa.select(sa.func.count()).select_from(runs).where(_WITHIN, _REFUSED)
-_NEWEST = (
+_NEWEST_OF_JOB = (
     sa.select(
         runs.c.status,
         runs.c.finished_at,
@@ -40,21 +42,12 @@ _NEWEST = (
     .limit(sa.bindparam("newest", type_=sa.Integer))
 )
 
+SEARCHED = 5_000
+"""How many runs a search for text reads at once, so that it costs the same however many there are."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRun:
-    """A run with its number, by which pages are turned."""
-
-    id: int
-    run: Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some runs, newest first. `before` continues to older ones; None when these are the last."""
-
-    runs: Sequence[StoredRun]
-    before: tuple[datetime, int] | None
+_SHOWN = [column for column in runs.c if column.name != "search"]
+_NEWEST = (runs.c.finished_at.desc(), runs.c.id.desc())
+_OLDEST = (runs.c.finished_at, runs.c.id)
 
 
 async def add(database: Database, connection: AsyncConnection, run: Run, received_at: datetime) -> int | None:
@@ -69,11 +62,17 @@ async def add(database: Database, connection: AsyncConnection, run: Run, receive
         exit_code=run.exit_code,
         fields=dict(run.fields),
         received_at=received_at,
+        search=search_text(run),
     )
     result = await connection.execute(
         statement.on_conflict_do_nothing(index_elements=["run_id"]).returning(runs.c.id)
     )
     number: int | None = result.scalar_one_or_none()
+    if number is not None and run.output.strip():
+        await connection.execute(
+            sa.insert(run_outputs),
+            {"run_id": number, "finished_at": run.finished_at, "text": run.output},
+        )
     return number
 
 
@@ -91,7 +90,7 @@ async def record(
     counts: dict[str, int] = {row[0]: row[1] for row in counted}
     refused = await connection.scalar(_REFUSALS, values) if counts.get(RunStatus.ERROR.value) else 0
     return Record(
-        newest=[_past(row) for row in await connection.execute(_NEWEST, values)],
+        newest=[_past(row) for row in await connection.execute(_NEWEST_OF_JOB, values)],
         succeeded=counts.get(RunStatus.SUCCESS.value, 0),
         ended=sum(counts.values()),
         refused=int(refused or 0),
@@ -108,29 +107,85 @@ def _past(row: sa.Row[Any]) -> PastRun:
     )
 
 
-async def page(
-    connection: AsyncConnection,
-    *,
-    job: str | None = None,
-    status: RunStatus | None = None,
-    since: datetime | None = None,
-    before: tuple[datetime, int] | None = None,
-    limit: int = 10,
-) -> Page:
-    """The newest runs that fit, older than `before` where given."""
-    query = sa.select(runs).order_by(runs.c.finished_at.desc(), runs.c.id.desc()).limit(limit + 1)
-    if job is not None:
-        query = query.where(runs.c.job == job)
-    if status is not None:
-        query = query.where(runs.c.status == status.value)
-    if since is not None:
-        query = query.where(runs.c.finished_at >= since)
-    if before is not None:
-        query = query.where(sa.tuple_(runs.c.finished_at, runs.c.id) < sa.tuple_(*_bound(before)))
-    found = [StoredRun(id=row.id, run=_run(row)) for row in await connection.execute(query)]
-    shown = found[:limit]
-    more = len(found) > limit
-    return Page(runs=shown, before=(shown[-1].run.finished_at, shown[-1].id) if more else None)
+async def get(connection: AsyncConnection, number: int) -> Run | None:
+    """One run by its number, with what it printed."""
+    query: sa.Select[Any] = (
+        sa.select(*_SHOWN, run_outputs.c.text)
+        .join(run_outputs, run_outputs.c.run_id == runs.c.id, isouter=True)
+        .where(runs.c.id == number)
+    )
+    row = (await connection.execute(query)).first()
+    return None if row is None else replace(_run(row), output=row.text or "")
+
+
+async def page(connection: AsyncConnection, wanted: RunFilter) -> RunPage:
+    """Up to `limit` runs. Costs the same on every page and at every number of runs."""
+    upwards = wanted.after is not None
+    found, stopped = await _search(connection, wanted, wanted.limit + 1, upwards=upwards)
+    more = found[wanted.limit - 1].cursor if len(found) > wanted.limit else stopped
+    shown = found[: wanted.limit]
+    if not upwards:
+        first = shown[0].cursor if shown else _beside(wanted.before, -1)
+        begun = wanted.before is not None and await _any(connection, wanted, first, upwards=True)
+        return RunPage(runs=shown, older=more, newer=first if begun else None, searched_to=stopped)
+    if more is None:
+        return await page(connection, wanted.newest())  # a whole page of the newest
+    last = shown[0].cursor if shown else _beside(wanted.after, 1)
+    older = last if await _any(connection, wanted, last, upwards=False) else None
+    return RunPage(runs=shown[::-1], older=older, newer=more, searched_to=stopped)
+
+
+def _beside(cursor: Cursor | None, step: int) -> Cursor | None:
+    """The place before or after a run, so that the run itself lies beyond it."""
+    return None if cursor is None else (cursor[0], cursor[1] + step)
+
+
+async def _any(
+    connection: AsyncConnection, wanted: RunFilter, start: Cursor | None, *, upwards: bool
+) -> bool:
+    """Whether anything that fits lies beyond a place, or may lie beyond what a search reads."""
+    ahead = replace(wanted, before=None if upwards else start, after=start if upwards else None)
+    found, stopped = await _search(connection, ahead, 1, upwards=upwards)
+    return bool(found) or stopped is not None
+
+
+async def _search(
+    connection: AsyncConnection, wanted: RunFilter, limit: int, *, upwards: bool
+) -> tuple[list[Run], Cursor | None]:
+    """Up to `limit` runs in reading order, and where a search stopped that read its share without finding so many."""
+    bound = await _reach(connection, wanted, upwards=upwards) if wanted.texts else None
+    query = _where(sa.select(*_SHOWN), wanted).order_by(*(_OLDEST if upwards else _NEWEST)).limit(limit)
+    for text in wanted.texts:
+        query = query.where(runs.c.search.contains(text.casefold(), autoescape=True))
+    if bound is not None:
+        query = query.where(_place() <= _bound(bound) if upwards else _place() >= _bound(bound))
+    found = [_run(row) for row in await connection.execute(query)]
+    return found, bound if len(found) < limit else None
+
+
+async def _reach(connection: AsyncConnection, wanted: RunFilter, *, upwards: bool) -> Cursor | None:
+    """The last run that a search for text reads; None when it reads all. Read from an index alone."""
+    query = _where(sa.select(runs.c.finished_at, runs.c.id), wanted)
+    query = query.order_by(*(_OLDEST if upwards else _NEWEST)).offset(SEARCHED - 1).limit(2)
+    rows = (await connection.execute(query)).all()
+    return (rows[0].finished_at, rows[0].id) if len(rows) == 2 else None
+
+
+def _where(query: sa.Select[Any], wanted: RunFilter) -> sa.Select[Any]:
+    """The conditions that indexes answer."""
+    if wanted.job is not None:
+        query = query.where(runs.c.job == wanted.job)
+    if wanted.status is not None:
+        query = query.where(runs.c.status == wanted.status.value)
+    if wanted.since is not None:
+        query = query.where(runs.c.finished_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(runs.c.finished_at < wanted.until)
+    if wanted.before is not None:
+        query = query.where(_place() < _bound(wanted.before))
+    if wanted.after is not None:
+        query = query.where(_place() > _bound(wanted.after))
+    return query
 
 
 async def between(
@@ -138,7 +193,7 @@ async def between(
 ) -> list[Run]:
     """Runs that ended in [start, end), oldest first."""
     query = (
-        sa.select(runs)
+        sa.select(*_SHOWN)
         .where(runs.c.finished_at >= start, runs.c.finished_at < end)
         .order_by(runs.c.finished_at, runs.c.id)
     )
@@ -147,24 +202,47 @@ async def between(
     return [_run(row) for row in await connection.execute(query)]
 
 
-async def forget(connection: AsyncConnection, before: datetime) -> int:
-    """Delete runs that ended before an instant; returns how many rows went."""
-    return (await connection.execute(sa.delete(runs).where(runs.c.finished_at < before))).rowcount
+async def tally(connection: AsyncConnection, start: datetime, end: datetime, job: str) -> Tally:
+    """A job's runs in [start, end)."""
+    good = sa.func.sum(sa.case((runs.c.status == RunStatus.SUCCESS.value, 1), else_=0))
+    took = runs.c.duration_seconds
+    query = sa.select(sa.func.count(), good, sa.func.count(took), sa.func.sum(took)).where(
+        runs.c.job == job, runs.c.finished_at >= start, runs.c.finished_at < end
+    )
+    count, succeeded, timed, seconds = (await connection.execute(query)).one()
+    return Tally(count=count, good=succeeded or 0, timed=timed, seconds=seconds or 0.0)
 
 
-async def job_names(connection: AsyncConnection) -> list[str]:
-    """Every job that has a run."""
-    return [row[0] for row in await connection.execute(sa.select(runs.c.job).distinct().order_by(runs.c.job))]
+async def forget(connection: AsyncConnection, before: datetime, most: int) -> int:
+    """Delete some of the runs that ended before an instant, oldest first; returns how many rows went."""
+    old = sa.select(runs.c.id).where(runs.c.finished_at < before).order_by(*_OLDEST).limit(most)
+    return (await connection.execute(sa.delete(runs).where(runs.c.id.in_(old)))).rowcount
 
 
-def _bound(before: tuple[datetime, int]) -> tuple[Any, Any]:
-    at, number = before
-    return sa.literal(at, runs.c.finished_at.type), sa.literal(number)
+async def forget_outputs(connection: AsyncConnection, before: datetime, most: int) -> int:
+    """Delete some of what runs printed that ended before an instant; returns how many rows went."""
+    old = (
+        sa.select(run_outputs.c.run_id)
+        .where(run_outputs.c.finished_at < before)
+        .order_by(run_outputs.c.finished_at)
+        .limit(most)
+    )
+    return (await connection.execute(sa.delete(run_outputs).where(run_outputs.c.run_id.in_(old)))).rowcount
+
+
+def _place() -> sa.Tuple:
+    return sa.tuple_(runs.c.finished_at, runs.c.id)
+
+
+def _bound(cursor: Cursor) -> sa.Tuple:
+    at, number = cursor
+    return sa.tuple_(sa.literal(at, runs.c.finished_at.type), sa.literal(number))
 
 
 def _run(row: sa.Row[Any]) -> Run:
     fields: Mapping[str, Value] = row.fields
     return Run(
+        number=row.id,
         run_id=row.run_id,
         job=row.job,
         status=RunStatus(row.status),

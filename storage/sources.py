@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.observation import Observation, Source, SourceKind
+from bot.domain.rollup import Tally
 from bot.domain.rule import Streak
 from bot.domain.standing import Standing
 from checks.result import State, Value
@@ -66,6 +67,12 @@ async def troubled_jobs(connection: AsyncConnection) -> set[str]:
     """The jobs that something was wrong with when they were last looked at between their runs."""
     query = sa.select(sources.c.name).where(sources.c.kind == _WATCH, sources.c.state != State.OK.value)
     return {row[0] for row in await connection.execute(query)}
+
+
+async def of_source(connection: AsyncConnection, source: Source) -> list[Standing]:
+    """How a source stands about each of its resources."""
+    query = sa.select(sources).where(sources.c.kind == source.kind.value, sources.c.name == source.name)
+    return [_standing(row) for row in await connection.execute(query.order_by(sources.c.resource))]
 
 
 async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
@@ -133,21 +140,49 @@ async def results_between(
     return [(row.at, State(row.state), row.fields) for row in await connection.execute(query)]
 
 
-async def states_between(
-    connection: AsyncConnection, name: str, start: datetime, end: datetime
-) -> list[State]:
-    """The states a check was in in [start, end), oldest first."""
-    query = (
-        sa.select(results.c.state)
-        .where(results.c.name == name, results.c.at >= start, results.c.at < end)
-        .order_by(results.c.at)
+async def latest(connection: AsyncConnection, name: str, limit: int) -> list[Observation]:
+    """What a check found last, oldest first."""
+    query = sa.select(results).where(results.c.name == name).order_by(results.c.at.desc()).limit(limit)
+    rows = (await connection.execute(query)).all()
+    source = Source(kind=SourceKind.CHECK, name=name)
+    return [
+        Observation(
+            source=source,
+            resource=row.resource,
+            state=State(row.state),
+            at=row.at,
+            summary=row.summary,
+            fields=row.fields,
+        )
+        for row in reversed(rows)
+    ]
+
+
+async def tally(connection: AsyncConnection, start: datetime, end: datetime, name: str) -> Tally:
+    """A check's results in [start, end) that tell whether it was up: good where they were not critical."""
+    up = sa.func.sum(sa.case((results.c.state == State.CRITICAL.value, 0), else_=1))
+    query = sa.select(sa.func.count(), up).where(
+        results.c.name == name,
+        results.c.at >= start,
+        results.c.at < end,
+        results.c.state.not_in((State.UNKNOWN.value, State.PENDING.value)),
     )
-    return [State(row[0]) for row in await connection.execute(query)]
+    count, good = (await connection.execute(query)).one()
+    return Tally(count=count, good=good or 0)
 
 
-async def forget_results(connection: AsyncConnection, before: datetime) -> int:
-    """Delete what checks found before an instant; returns how many rows went."""
-    return (await connection.execute(sa.delete(results).where(results.c.at < before))).rowcount
+async def names(connection: AsyncConnection, kind: SourceKind, since: datetime | None = None) -> list[str]:
+    """Every check or job that was heard of, ever or since an instant, by name."""
+    query = sa.select(sources.c.name).distinct().where(sources.c.kind == kind.value).order_by(sources.c.name)
+    if since is not None:
+        query = query.where(sources.c.at >= since)
+    return [row[0] for row in await connection.execute(query)]
+
+
+async def forget_results(connection: AsyncConnection, before: datetime, most: int) -> int:
+    """Delete some of what checks found before an instant, oldest first; returns how many rows went."""
+    old = sa.select(results.c.id).where(results.c.at < before).order_by(results.c.at).limit(most)
+    return (await connection.execute(sa.delete(results).where(results.c.id.in_(old)))).rowcount
 
 
 def _standing(row: sa.Row[Any]) -> Standing:

@@ -85,6 +85,7 @@ runs = _table(
     sa.Column("exit_code", sa.Integer),
     sa.Column("fields", Document, nullable=False),
     sa.Column("received_at", Instant, nullable=False),
+    sa.Column("search", sa.Text, nullable=False),  # last: what lists show is read without it
     sa.Index("ix_runs_job_finished_at", "job", "finished_at", "id"),
     sa.Index("ix_runs_status_finished_at", "status", "finished_at", "id"),
     sa.Index("ix_runs_finished_at", "finished_at", "id"),
@@ -111,6 +112,37 @@ known_jobs = _table(
     sa.Column("last_start", Instant),
     sa.Column("announced", sa.Boolean, nullable=False),
     sa.Column("heard_after", sa.Float, nullable=False),
+)
+
+run_outputs = _table(
+    "run_outputs",  # what runs printed, read only when somebody opens one
+    sa.Column("run_id", Id, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("finished_at", Instant, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Index("ix_run_outputs_finished_at", "finished_at"),
+)
+
+rollups = _table(
+    "rollups",  # an hour's numbers of a field; `sketch` is null where they are all the same
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("field", sa.String(200), primary_key=True),
+    sa.Column("hour", Instant, primary_key=True),
+    sa.Column("resource", sa.String(300), primary_key=True),
+    sa.Column("count", sa.Integer, nullable=False),
+    sa.Column("sum", sa.Float, nullable=False),
+    sa.Column("min", sa.Float, nullable=False),
+    sa.Column("max", sa.Float, nullable=False),
+    sa.Column("sketch", sa.LargeBinary),
+    sa.Index("ix_rollups_hour", "hour"),
+)
+
+rollup_marks = _table(
+    "rollup_marks",  # hours of a source about which something came late, to be rolled up again
+    sa.Column("kind", sa.String(16), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("hour", Instant, primary_key=True),
+    sa.Column("version", sa.Integer, nullable=False),
 )
 
 alerts = _table(

@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ PREFORMATTED = 1200
 TOP_TEXT = 3500
 ALL_TEXT = 12_000  # of a message's blocks together: Slack refuses somewhat above 13,000, documented nowhere
 MOST_BLOCKS = 50
+CHART = "data_visualization"
 _ELLIPSIS = "…"
 _USER = re.compile(r"[UW][A-Z0-9]{1,20}")
 
@@ -45,6 +46,14 @@ class Message:
             return {"text": text, "blocks": [*self.blocks, *self.body], "attachments": []}
         attachment = {"color": self.color, "blocks": list(self.body), "fallback": cut(self.text, 500)}
         return {"text": text, "blocks": list(self.blocks), "attachments": [attachment]}
+
+    @property
+    def has_chart(self) -> bool:
+        return any(block.get("type") == CHART for block in self.blocks)
+
+    def without_charts(self) -> Message:
+        """The same for a Slack that refuses charts; what they show stands in the text as well."""
+        return replace(self, blocks=tuple(block for block in self.blocks if block.get("type") != CHART))
 
     def plain(self) -> dict[str, Any]:
         """The same without blocks, for when Slack refuses them."""

@@ -2,97 +2,109 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-
 from bot.blocks.message import Block, Message, actions, button, context, cut, outside, section, when
 from bot.domain.run import Run, RunStatus, summary
+from bot.domain.run_filter import RunFilter, RunPage
 from bot.domain.template import format_value
 
-_EMOJI = {RunStatus.SUCCESS: ":white_check_mark:", RunStatus.ERROR: ":x:", RunStatus.TIMEOUT: ":stopwatch:"}
-_SHOWN = ("rows_processed", "rows_valid", "pct_invalid", "records_processed", "success_rate")
+RUN_EMOJI = {
+    RunStatus.SUCCESS: ":white_check_mark:",
+    RunStatus.ERROR: ":x:",
+    RunStatus.TIMEOUT: ":stopwatch:",
+}
+_COUNTS = ("rows_processed", "rows_valid", "pct_invalid", "records_processed", "success_rate")
+_MOST_BUTTONS = 15  # more runs are opened by a menu, that they fit one message
+_BRIEF = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs a page shows; `before` is where the page begins."""
-
-    job: str | None = None
-    status: RunStatus | None = None
-    since: datetime | None = None
-    limit: int = 10
-    before: tuple[datetime, int] | None = None
-
-    def dump(self) -> str:
-        """For a button's value."""
-        return json.dumps(
-            {
-                "job": self.job,
-                "status": self.status,
-                "since": self.since.isoformat() if self.since else None,
-                "limit": self.limit,
-                "before": [self.before[0].isoformat(), self.before[1]] if self.before else None,
-            },
-            ensure_ascii=False,  # a button's value has room for 2000 characters, escaped ones count six
-            separators=(",", ":"),
-        )
-
-    @classmethod
-    def parse(cls, text: str) -> RunFilter:
-        """What `dump` wrote. Raises ValueError for anything else."""
-        try:
-            values = json.loads(text)
-            before = values["before"]
-            return cls(
-                job=values["job"],
-                status=RunStatus(values["status"]) if values["status"] else None,
-                since=datetime.fromisoformat(values["since"]) if values["since"] else None,
-                limit=min(max(int(values["limit"]), 1), 50),
-                before=(datetime.fromisoformat(before[0]), int(before[1])) if before else None,
-            )
-        except (LookupError, TypeError, OverflowError) as error:
-            raise ValueError("not a page of runs") from error
-
-
-def render_runs(runs: Sequence[Run], wanted: RunFilter, before: tuple[datetime, int] | None) -> Message:
-    """A page, newest first, with buttons to older and newest runs."""
-    head = f"*Runs* · {outside(wanted.job, 100) if wanted.job else 'all jobs'}" + (
-        f" · {wanted.status.value}" if wanted.status else ""
-    )
-    if wanted.since:
-        head += f" · since {when(wanted.since)}"
+def render_runs(page: RunPage, wanted: RunFilter, prefix: str) -> Message:
+    """A page, newest first; each run can be opened, and pages are turned where there are more."""
+    head = f"*Runs* · {_described(wanted)}"
+    shown = [run_line(run, brief=len(page.runs) > _BRIEF) for run in page.runs]
     blocks: list[Block] = [section(head)]
-    shown = [run_line(run, brief=len(runs) > 20) for run in runs]
-    for start in range(0, len(shown), 10):
-        blocks.append(section("\n".join(shown[start : start + 10])))
+    if len(shown) <= _MOST_BUTTONS:
+        blocks += [_openable(run, line) for run, line in zip(page.runs, shown, strict=True)]
+    else:
+        blocks += [section("\n".join(shown[start : start + 10])) for start in range(0, len(shown), 10)]
     if not shown:
-        blocks.append(section("_No runs fit._ Jobs report with `POST /api/v1/runs`."))
-    turns = []
-    if before is not None:
-        turns.append(button("Older ›", "logs:older", _at(wanted, before).dump()))
-    if wanted.before is not None:
-        turns.append(button("‹ Newest", "logs:newest", _at(wanted, None).dump()))
-    if turns:
-        blocks.append(actions("logs", turns))
-    blocks.append(
-        context("`/tocsin-logs [job] [status] [since] [limit]`, such as `parse_orders failed 24h 20`")
-    )
+        blocks.append(section(_nothing(page, wanted)))
+    if controls := _controls(page, wanted):
+        blocks.append(actions("logs", controls))
+    notes = [
+        f"`/{prefix}-logs [job] [status] [time] [number] [text]`, such as `parse_orders failed 24h 20` or "
+        '`yesterday "disk full"`'
+    ]
+    if page.searched_to is not None:
+        notes.insert(0, f"Read as far as {when(page.searched_to[0])}; there are more to search.")
+    blocks.append(context(*notes))
     return Message(text=cut("\n".join([head, *shown]).replace("*", ""), 3000), blocks=tuple(blocks))
-
-
-def _at(wanted: RunFilter, before: tuple[datetime, int] | None) -> RunFilter:
-    return RunFilter(
-        job=wanted.job, status=wanted.status, since=wanted.since, limit=wanted.limit, before=before
-    )
 
 
 def run_line(run: Run, *, brief: bool = False) -> str:
     """A run in a list: when, which job, how it ended, what it counted; briefly, so that fifty fit."""
     counted = [
-        f"{name} {format_value(value, '')}" for name in _SHOWN if (value := run.fields.get(name)) is not None
+        f"{name} {format_value(value, '')}" for name in _COUNTS if (value := run.fields.get(name)) is not None
     ]
     tail = f" · {outside(', '.join(counted), 30 if brief else 80)}" if counted else ""
     said = outside(summary(run), 50 if brief else 120)
-    return f"{_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 60)}* {said}{tail}"
+    return f"{RUN_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 60)}* {said}{tail}"
+
+
+def _described(wanted: RunFilter) -> str:
+    parts = [outside(wanted.job, 100) if wanted.job else "all jobs"]
+    if wanted.status:
+        parts.append(wanted.status.value)
+    if wanted.since and wanted.until:
+        parts.append(f"from {when(wanted.since)} to {when(wanted.until)}")
+    elif wanted.since:
+        parts.append(f"since {when(wanted.since)}")
+    elif wanted.until:
+        parts.append(f"before {when(wanted.until)}")
+    parts += [f"“{outside(text, 100)}”" for text in wanted.texts]
+    return " · ".join(parts)
+
+
+def _nothing(page: RunPage, wanted: RunFilter) -> str:
+    if page.searched_to is not None:
+        return "_None of those read so far._"
+    if wanted.job or wanted.status or wanted.since or wanted.until or wanted.texts:
+        return "_No runs fit._"
+    return "_No runs yet._ Jobs report with `POST /api/v1/runs`."
+
+
+def _openable(run: Run, line: str) -> Block:
+    accessory = button("Open", "run:open", str(run.number))
+    return {**section(line), "accessory": accessory}
+
+
+def _controls(page: RunPage, wanted: RunFilter) -> list[Block]:
+    """Only what leads somewhere: no button to a page that is not there."""
+    controls: list[Block] = []
+    if page.newer is not None:
+        controls.append(button("‹ Newer", "logs:newer", wanted.newer(page.newer).dump()))
+    if page.older is not None:
+        further = page.older == page.searched_to
+        label = "Search older ›" if further else "Older ›"
+        controls.append(button(label, "logs:older", wanted.older(page.older).dump()))
+    if len(page.runs) > _MOST_BUTTONS:
+        controls.insert(0, _menu(page))
+    return controls
+
+
+def _menu(page: RunPage) -> Block:
+    options = [
+        {
+            "text": {
+                "type": "plain_text",
+                "text": f"{run.finished_at:%d %b %H:%M} UTC {run.status.value} {run.job}"[:75],
+            },
+            "value": str(run.number),
+        }
+        for run in page.runs
+    ]
+    return {
+        "type": "static_select",
+        "action_id": "run:open",
+        "placeholder": {"type": "plain_text", "text": "Open a run…"},
+        "options": options,
+    }

@@ -218,8 +218,12 @@ class Dashboard(Section):
 class Retention(Section):
     """How long things are kept."""
 
-    observations: scalar.Span = Field(default=timedelta(days=45), description="what checks found")
+    observations: scalar.Span = Field(default=timedelta(days=7), description="each result of a check")
     runs: scalar.Span = Field(default=timedelta(days=90), description="runs of jobs")
+    outputs: scalar.Span = Field(default=timedelta(days=7), description="what runs printed")
+    rollups: scalar.Span = Field(
+        default=timedelta(days=400), description="hourly figures of checks and jobs, for longer looks back"
+    )
     alerts: scalar.Span = Field(
         default=timedelta(days=400), description="alerts that ended, with their history"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,10 @@ from checks.result import Diagnostic, State, Value
 
 REFUSED = "duplicate_run"
 """The error of a run that was refused its job's lock."""
+MOST_OUTPUT = 64 * 1024
+_SHOWN = 1150  # a message's preformatted text has room for a little more
+_SEARCHED = 1000
+_OUTPUTS = ("output", "stdout", "output_tail", "log", "stderr", "traceback", "stack_trace")
 
 
 class RunStatus(StrEnum):
@@ -36,6 +40,8 @@ class Start:
 class Run:
     """A line of the format of requirement FY3. `fields` holds all of it but what has a place here."""
 
+    number: int = 0
+    """What it is known by once it is stored."""
     run_id: str | None = None
     job: str
     status: RunStatus
@@ -44,6 +50,13 @@ class Run:
     duration_seconds: float | None = None
     exit_code: int | None = None
     fields: Mapping[str, Value] = field(default_factory=dict)
+    output: str = ""
+    """What it printed, its end when that was more than MOST_OUTPUT; rules do not see it."""
+
+    @property
+    def cursor(self) -> tuple[datetime, int]:
+        """Its place in the order of stored runs."""
+        return self.finished_at, self.number
 
     @property
     def started_at(self) -> datetime | None:
@@ -97,15 +110,19 @@ def fields_of(run: Run) -> dict[str, Value]:
 
 
 def cleaned_run(run: Run) -> Run:
-    """The run as every database can keep it."""
+    """The run as every database can keep it, with what it printed set apart from its fields."""
     duration = run.duration_seconds
+    printed = {name: text for name in _OUTPUTS if isinstance(text := run.fields.get(name), str)}
     return replace(
         run,
         run_id=None if run.run_id is None else clean_text(run.run_id)[:200],
         job=clean_text(run.job)[:200] or "-",
         level=clean_text(run.level)[:16],
         duration_seconds=duration if duration is None or math.isfinite(duration) else None,
-        fields={clean_text(name)[:200]: clean(value) for name, value in run.fields.items()},
+        fields={
+            clean_text(name)[:200]: clean(value) for name, value in run.fields.items() if name not in printed
+        },
+        output=_end(run.output or _joined(printed)),
     )
 
 
@@ -113,6 +130,45 @@ def notice_of(start: Start) -> Observation:
     """What a start is known by until it is written; no rule sees it."""
     source = Source(kind=SourceKind.JOB, name=start.job)
     return Observation(source=source, resource=start.job, state=State.PENDING, at=start.at)
+
+
+def _joined(printed: Mapping[str, str]) -> str:
+    """One text of all that was printed; headings tell the parts apart when there are several."""
+    found = {name: text for name, text in printed.items() if text.strip()}
+    if len(found) < 2:
+        return "".join(found.values())
+    share = MOST_OUTPUT // len(found) - 300
+    return "\n\n".join(f"== {name} ==\n{text[-share:]}" for name, text in found.items())
+
+
+def _end(text: str) -> str:
+    """Its last MOST_OUTPUT bytes, fit to be kept."""
+    kept = text[-MOST_OUTPUT:].replace("\0", "").encode("utf-8", "replace")[-MOST_OUTPUT:]
+    return kept.decode("utf-8", "ignore")
+
+
+def tail(text: str, most: int) -> str:
+    """At most so many characters of a text's end, from the start of a line where one is near."""
+    text = text.rstrip()
+    if len(text) <= most:
+        return text
+    kept = text[-most + 2 :]
+    line = kept.find("\n")
+    return "…\n" + (kept[line + 1 :] if -1 < line < most // 4 else kept)
+
+
+def search_text(run: Run) -> str:
+    """What a search among runs looks through: how it ended, its texts, the end of what it printed."""
+    said = [summary(run)[:500], run.run_id or "", *_words(run.fields.values())]
+    return f"{' '.join(said)[:_SEARCHED]}\n{run.output[-_SEARCHED:]}".casefold()
+
+
+def _words(values: Iterable[Value]) -> Iterator[str]:
+    for value in values:
+        if isinstance(value, str):
+            yield value[:_SEARCHED]
+        elif isinstance(value, list):
+            yield from _words(value)
 
 
 def summary(run: Run) -> str:
@@ -125,9 +181,5 @@ def summary(run: Run) -> str:
     return f"{run.status.value}{code}{took}" + (f": {why}" if why else "")
 
 
-_LOGS = ("output", "output_tail", "stderr", "log", "traceback", "stack_trace")
-
-
 def _diagnostics(run: Run) -> tuple[Diagnostic, ...]:
-    found = ((name, run.fields.get(name)) for name in _LOGS)
-    return tuple(Diagnostic(title=name, text=text) for name, text in found if isinstance(text, str) and text)
+    return (Diagnostic(title="output", text=tail(run.output, _SHOWN)),) if run.output.strip() else ()

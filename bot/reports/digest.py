@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from bot.domain.alert import Alert
-from bot.domain.run import Run, RunStatus
+from bot.domain.rollup import Tally
 from bot.domain.severity import Severity
 from bot.domain.template import format_value
 from bot.reports.figures import statistic
-from checks.result import State, Value
+from checks.result import Value
 
 Series = Mapping[str, Sequence[tuple[datetime, Mapping[str, Value]]]]
 """What each check and job reported in a period: instant and fields, oldest first."""
@@ -146,28 +146,13 @@ def alert_figures(alerts: Sequence[Alert]) -> AlertFigures:
     )
 
 
-def uptime(name: str, states: Sequence[State]) -> Uptime | None:
+def uptime(name: str, tally: Tally) -> Uptime | None:
     """A check's uptime; None when it found nothing that counts."""
-    known = [state for state in states if state not in (State.UNKNOWN, State.PENDING)]
-    if not known:
-        return None
-    up = sum(state is not State.CRITICAL for state in known)
-    return Uptime(name=name, percent=100 * up / len(known), results=len(known))
+    return None if tally.share is None else Uptime(name=name, percent=100 * tally.share, results=tally.count)
 
 
-def job_figures(runs: Sequence[Run]) -> list[JobFigures]:
-    """Runs and failures by job."""
-    by_job: dict[str, list[Run]] = {}
-    for run in runs:
-        by_job.setdefault(run.job, []).append(run)
-    return [_of_job(name, found) for name, found in sorted(by_job.items())]
-
-
-def _of_job(name: str, runs: Sequence[Run]) -> JobFigures:
-    durations = [run.duration_seconds for run in runs if run.duration_seconds is not None]
+def job_figures(name: str, tally: Tally) -> JobFigures:
+    """Runs and failures of a job."""
     return JobFigures(
-        name=name,
-        runs=len(runs),
-        failed=sum(run.status is not RunStatus.SUCCESS for run in runs),
-        mean_seconds=fmean(durations) if durations else None,
+        name=name, runs=tally.count, failed=tally.count - tally.good, mean_seconds=tally.mean_seconds
     )

@@ -64,6 +64,11 @@ def worst_first(lines: Sequence[Line]) -> list[Line]:
     return sorted(lines, key=lambda line: (_WORST_FIRST[line.state], line.name))
 
 
+def worst(standings: Sequence[Standing]) -> Standing | None:
+    """The worst of a source's standings."""
+    return min(standings, key=lambda standing: _WORST_FIRST[standing.state], default=None)
+
+
 def lines(names: Sequence[str], standings: Sequence[Standing]) -> list[Line]:
     """One line a configured name, and one for each further name that was heard of.
 

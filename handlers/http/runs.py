@@ -18,7 +18,6 @@ from pydantic import (
     ValidationError,
 )
 
-from bot.domain.observation import clean
 from bot.domain.run import Run, RunStatus, Start
 
 MOST_RUNS = 10_000
@@ -85,7 +84,7 @@ class RunPayload(BaseModel):
             finished_at=at,
             duration_seconds=self.duration_seconds,
             exit_code=self.exit_code,
-            fields={name[:200]: clean(value) for name, value in (self.model_extra or {}).items()},
+            fields=self.model_extra or {},
         )
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.blocks.message import Message, context, outside, section
+from bot.blocks.detail import render_check, render_job
+from bot.blocks.message import Block, Message, actions, button, context, outside, section
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
-from bot.blocks.runs import RunFilter, render_runs
+from bot.blocks.runs import render_runs
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
+from bot.domain.observation import Source, SourceKind
+from bot.domain.run_filter import RunFilter, RunPage
 from bot.reporting import Reporting
-from handlers.slack.asking import NotUnderstood, closest_word, parse_logs
+from handlers.slack.asking import NotUnderstood, closest_word, find_name, listed, parse_logs
 from handlers.slack.definitions import COMMANDS
-from storage import runs
+from storage import runs, sources
 from storage.database import Database
 
 HEARTBEAT = "heartbeat_check"
+_MOST_CHOICES = 5
 WORDS = ("status", "logs", "alerts", "help", HEARTBEAT)
 
 
@@ -54,29 +59,59 @@ class Answering:
 
     async def page(self, wanted: RunFilter) -> Message:
         """A page of runs."""
+        return self._shown(await self._read(wanted), wanted)
+
+    async def _read(self, wanted: RunFilter) -> RunPage:
         async with self.database.snapshot() as connection:
-            found = await runs.page(
-                connection,
-                job=wanted.job,
-                status=wanted.status,
-                since=wanted.since,
-                before=wanted.before,
-                limit=wanted.limit,
-            )
-        return render_runs([stored.run for stored in found.runs], wanted, found.before)
+            return await runs.page(connection, wanted)
+
+    def _shown(self, page: RunPage, wanted: RunFilter) -> Message:
+        return render_runs(page, wanted, self.settings.slack.command_prefix)
 
     async def _status(self, text: str) -> Message:
-        return render_overview(await self.reporting.overview())
+        """Everything, or the one check or job that is named."""
+        if not text.strip():
+            return render_overview(await self.reporting.overview())
+        known = await self.reporting.sources()
+        kind, _, rest = text.strip().partition(":")
+        if rest and kind.lower() in (SourceKind.CHECK, SourceKind.JOB):
+            known, text = [source for source in known if source.kind == kind.lower()], rest
+        found = find_name(text, list(dict.fromkeys(source.name for source in known)))
+        if isinstance(found, str):
+            return await self._one([source for source in known if source.name == found], text)
+        asked = outside(text.strip(), 60)
+        if not found:
+            return _noted(
+                f"I know no check or job `{asked}`; this is everything.",
+                render_overview(await self.reporting.overview()),
+            )
+        choices = [f"status {name}" for name in found]
+        return self._choice(f"Which one is `{asked}`: {_ours(listed(found))}?", choices)
+
+    async def _one(self, meant: list[Source], text: str) -> Message:
+        if len(meant) > 1:
+            question = f"`{outside(meant[0].name, 60)}` is a check and a job. Which one?"
+            return self._choice(question, [f"status {source.kind}:{source.name}" for source in meant])
+        (source,) = meant
+        name = source.name
+        exact = name.lower().startswith(text.strip().strip('`"').lower())
+        note = "" if exact else f"You wrote `{outside(text.strip(), 60)}`; this is `{outside(name, 100)}`."
+        if source.kind is SourceKind.JOB:
+            return render_job(await self.reporting.job(name), note)
+        return render_check(await self.reporting.check(name), note)
 
     async def _logs(self, text: str) -> Message:
         async with self.database.snapshot() as connection:
-            known = await runs.job_names(connection)
+            known = await sources.names(connection, SourceKind.JOB)
         jobs = sorted({*known, *self.settings.jobs})
         try:
-            wanted = parse_logs(text, jobs, self.clock(), self.settings.timezone)
+            question = parse_logs(text, jobs, self.clock(), self.settings.timezone)
         except NotUnderstood as error:
-            return self.help(outside(str(error), 800).replace("ˋ", "`"))
-        return await self.page(wanted)
+            return self.help(_ours(str(error)), error.choices)
+        page = await self._read(question.wanted)
+        if question.unknown and not page.runs and page.older is None:
+            return self.help(_ours(_nothing_says(question.unknown, jobs)))
+        return self._shown(page, question.wanted)
 
     async def _alerts(self) -> Message:
         overview = await self.reporting.overview()
@@ -88,17 +123,50 @@ class Answering:
         blocks += [section("\n".join(listed[start : start + 8])) for start in range(0, len(listed), 8)]
         return Message(text="\n".join([head, *listed])[:3000], blocks=tuple(blocks))
 
-    def help(self, trouble: str = "") -> Message:
-        """What can be asked, in examples."""
+    def help(self, trouble: str = "", choices: Sequence[str] = ()) -> Message:
+        """What can be asked, in examples; `choices` are questions that may have been meant, as buttons."""
         prefix = self.settings.slack.command_prefix
         lines = [
             f"`/{prefix}-status` how everything stands",
+            f"`/{prefix}-status parse_orders` how one job or check stands and went lately",
             f"`/{prefix}-logs` the newest runs",
             f"`/{prefix}-logs parse_orders failed 24h 20` a job's failed runs of 24 hours, 20 of them",
+            f'`/{prefix}-logs yesterday "disk full"` the runs of a day that said something',
             f"`/{prefix} alerts` what is open",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]
         head = f":grey_question: {trouble}\n" if trouble else ""
         text = head + "*You can ask me*\n" + "\n".join(lines)
         names = ", ".join(command.name(prefix) for command in COMMANDS)
-        return Message(text=text, blocks=(section(text), context(f"Commands: {names}")))
+        blocks = [section(text), *_buttons(choices), context(f"Commands: {names}")]
+        return Message(text=text, blocks=tuple(blocks))
+
+    def _choice(self, question: str, choices: Sequence[str]) -> Message:
+        """A question back, answered by a button."""
+        text = f":grey_question: {question}"
+        return Message(text=text, blocks=(section(text), *_buttons(choices)))
+
+
+def _buttons(choices: Sequence[str]) -> list[Block]:
+    """A button for each question that may have been meant; pressing it asks that."""
+    found = [
+        button(choice.partition(" ")[2], f"ask:{number}", choice)
+        for number, choice in enumerate(choices[:_MOST_CHOICES])
+    ]
+    return [actions("ask", found)] if found else []
+
+
+def _noted(note: str, message: Message) -> Message:
+    """A message with a remark before it."""
+    return Message(text=f"{note}\n{message.text}", blocks=(section(note), *message.blocks), body=message.body)
+
+
+def _nothing_says(words: Sequence[str], jobs: Sequence[str]) -> str:
+    asked = " ".join(words)
+    known = f"The jobs are {listed(jobs)}." if jobs else "No job has reported yet."
+    return f"No run that fits says {asked!r}. There is no job {asked!r} either. {known}"
+
+
+def _ours(text: str) -> str:
+    """Our own words with outside words in them: escaped, the marks around names kept."""
+    return outside(text, 800).replace("ˋ", "`")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import html
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.blocks.runs import RunFilter
 from bot.domain.run import RunStatus
+from bot.domain.run_filter import LONGEST_TEXT, MOST_RUNS, MOST_TEXTS, RunFilter
 from bot.domain.schedule import local_day, local_instant
 from checks.options import parse_duration
 
@@ -18,80 +20,181 @@ _STATUSES = {
     "error": RunStatus.ERROR, "errors": RunStatus.ERROR, "failed": RunStatus.ERROR, "failure": RunStatus.ERROR,
     "fail": RunStatus.ERROR, "timeout": RunStatus.TIMEOUT, "timeouts": RunStatus.TIMEOUT,
 }  # fmt: skip
-_MOST = 50
+_TOKEN = re.compile(r"[\"“”„]([^\"“”„]*)[\"“”„]|(\S+)")
+_MOST_CHOICES = 5
+_SURE, _LIKELY = 0.84, 0.6
+
+Span = tuple[datetime | None, datetime | None]
 
 
 class NotUnderstood(Exception):
-    """A question that cannot be read; the message says which word, and what would be understood."""
+    """A question that cannot be read; the message says which word, and what would be understood.
+
+    `choices` are whole questions that may have been meant.
+    """
+
+    def __init__(self, message: str, choices: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.choices = tuple(choices[:_MOST_CHOICES])
 
 
-def parse_logs(text: str, jobs: Sequence[str], now: datetime, zone: ZoneInfo) -> RunFilter:
-    """`[job] [status] [since] [limit]` in any order. Raises NotUnderstood."""
-    job, status, since, limit = None, None, None, 10
-    for word in text.replace("`", "").split():
-        lower = word.lower()
-        if lower in _STATUSES:
-            status = _STATUSES[lower]
-        elif re.fullmatch(r"\d+", word):
-            limit = _limit(word)
-        elif (instant := _since(lower, now, zone)) is not None:
-            since = instant
-        elif job is None:
-            job = _job(word, jobs)
-        else:
-            raise NotUnderstood(f"I do not understand {word!r}: the job is {job!r} already")
-    return RunFilter(job=job, status=status, since=since, limit=limit)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogsQuestion:
+    """What /logs was asked. `unknown` are the words that were no job, status or time, and so are searched for."""
+
+    wanted: RunFilter
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What was understood so far."""
+
+    job: str | None = None
+    status: RunStatus | None = None
+    span: Span = (None, None)
+    limit: int = 10
+    texts: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def parse_logs(text: str, jobs: Sequence[str], now: datetime, zone: ZoneInfo) -> LogsQuestion:
+    """`[job] [status] [time] [number] ["text"]` in any order; other words are searched for. Raises NotUnderstood."""
+    text = html.unescape(text).replace("`", "")
+    found = _Reading()
+    for quoted, word in _TOKEN.findall(text):
+        if quoted.strip():
+            found.texts.append(quoted.strip())
+        elif word:
+            _read(word, found, text, jobs, now, zone)
+    texts = [*found.texts, *found.unknown]
+    if len(texts) > MOST_TEXTS or any(len(each) > LONGEST_TEXT for each in texts):
+        raise NotUnderstood(
+            f"I search for up to {MOST_TEXTS} words or quoted texts of {LONGEST_TEXT} characters each"
+        )
+    since, until = found.span
+    wanted = RunFilter(
+        job=found.job,
+        status=found.status,
+        since=since,
+        until=until,
+        texts=tuple(texts),
+        limit=found.limit,
+    )
+    return LogsQuestion(wanted=wanted, unknown=tuple(found.unknown))
+
+
+def _read(word: str, found: _Reading, text: str, jobs: Sequence[str], now: datetime, zone: ZoneInfo) -> None:
+    if word.lower() in _STATUSES:
+        found.status = _STATUSES[word.lower()]
+    elif re.fullmatch(r"\d+", word):
+        found.limit = _limit(word)
+    elif (span := _span(word.lower(), now, zone)) is not None:
+        found.span = span
+    elif found.job is None and (job := _job(word, text, jobs)) is not None:
+        found.job = job
+    elif word in jobs:
+        raise NotUnderstood(f"I do not understand {word!r}: the job is {found.job!r} already")
+    else:
+        found.unknown.append(word)
 
 
 def _limit(word: str) -> int:
-    if len(word) > 6 or not 1 <= int(word) <= _MOST:
-        raise NotUnderstood(f"I can show 1 to {_MOST} runs at once, not {word[:20]}")
+    if len(word) > 6 or not 1 <= int(word) <= MOST_RUNS:
+        raise NotUnderstood(f"I can show 1 to {MOST_RUNS} runs at once, not {word[:20]}")
     return int(word)
 
 
-def _since(word: str, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """`24h`, `today`, `yesterday`, `2026-11-20`, `2026-11-20T06:00`; None when it is none of these."""
+def _span(word: str, now: datetime, zone: ZoneInfo) -> Span | None:
+    """`24h` and `10:30` reach until now; a day is that day; `a..b` is both and between; None for no time at all."""
+    first, dots, last = word.partition("..")
+    if not dots:
+        return _moment(word, now, zone)
+    start = _moment(first, now, zone) if first else (None, None)
+    end = _moment(last, now, zone) if last else (None, None)
+    if start is None or end is None:
+        return None
+    since, until = start[0], end[1] or end[0]
+    if since is not None and until is not None and since >= until:
+        raise NotUnderstood(f"{word!r} ends before it begins")
+    return since, until
+
+
+def _moment(word: str, now: datetime, zone: ZoneInfo) -> Span | None:
+    """`24h`, `today`, `yesterday`, `2026-11-20`, `2026-11-20T06:00`, `10:30`; None when it is none of these."""
     if word in ("today", "yesterday"):
-        return local_day(now, zone, 0 if word == "today" else -1)[0]
+        return local_day(now, zone, 0 if word == "today" else -1)
     if re.match(r"\d{4}-\d\d-\d\d", word):
-        try:
-            found = datetime.fromisoformat(word)
-        except ValueError:
-            raise NotUnderstood(f"{word!r} is no date I know; write one such as 2026-11-20") from None
-        return found if found.tzinfo else local_instant(found, zone)
+        return _date(word, zone)
     if re.fullmatch(r"\d{1,2}:\d\d", word):
         try:
             wall = datetime.combine(now.astimezone(zone).date(), time.fromisoformat(word.zfill(5)))
         except ValueError:
             raise NotUnderstood(f"{word!r} is no time of day") from None
-        return local_instant(wall, zone)
+        return local_instant(wall, zone), None
     try:
         length = parse_duration(word)
     except ValueError:
         return None
     if not timedelta(0) < length <= timedelta(days=4000):
         raise NotUnderstood(f"{word!r} is too long ago")
-    return now - length
+    return now - length, None
 
 
-def _job(word: str, jobs: Sequence[str]) -> str:
-    """The job of that name, or the only one that begins so."""
+def _date(word: str, zone: ZoneInfo) -> Span:
+    """A day, or the instant that is written with its time."""
+    try:
+        found = datetime.fromisoformat(word.upper())
+        instant = found if found.tzinfo else local_instant(found, zone)
+        return local_day(instant, zone) if len(word) == len("2026-11-20") else (instant, None)
+    except (ValueError, OverflowError):
+        raise NotUnderstood(f"{word!r} is no date I know; write one such as 2026-11-20") from None
+
+
+def _job(word: str, text: str, jobs: Sequence[str]) -> str | None:
+    """The job of that name, or the only one that begins so; None for a word that is no job's."""
     if word in jobs:
         return word
     beginning = [name for name in jobs if name.lower().startswith(word.lower())]
     if len(beginning) == 1:
         return beginning[0]
+    near = beginning or difflib.get_close_matches(word, jobs, n=3, cutoff=0.75)
+    if not near:
+        return None
+    choices = ["logs " + text.replace(word, name, 1) for name in near]
     if beginning:
-        raise NotUnderstood(f"{word[:80]!r} could be {_choices(beginning)}")
-    near = difflib.get_close_matches(word, jobs, n=3, cutoff=0.5)
-    if near:
-        raise NotUnderstood(f"There is no job {word[:80]!r}. Did you mean {_choices(near)}?")
-    known = f"The jobs are {_choices(sorted(jobs)[:10])}." if jobs else "No job has reported yet."
-    raise NotUnderstood(f"There is no job {word[:80]!r}. {known}")
+        raise NotUnderstood(f"{word[:80]!r} could be {listed(beginning)}", choices)
+    quoted = f'To search for that text, write "{word[:80]}" in quotes.'
+    raise NotUnderstood(f"There is no job {word[:80]!r}. Did you mean {listed(near)}? {quoted}", choices)
 
 
-def _choices(names: Sequence[str]) -> str:
-    return " or ".join(", ".join(f"`{name}`" for name in names).rsplit(", ", 1))
+def find_name(text: str, names: Sequence[str]) -> str | list[str]:
+    """The check or job that is meant, or those it may be, the likeliest first; none when nothing is like it.
+
+    A name itself, in any case; the only one that begins with the text or holds it; else one that is spelled
+    much like it.
+    """
+    wanted = html.unescape(text).strip().strip("`\"“”'").lower()
+    by_lower = {name.lower(): name for name in reversed(names)}
+    if wanted in by_lower:
+        return by_lower[wanted]
+    for fits in (str.startswith, str.__contains__):
+        found = [name for lower, name in by_lower.items() if fits(lower, wanted)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return sorted(found)
+    near = difflib.get_close_matches(wanted, by_lower, n=_MOST_CHOICES, cutoff=_LIKELY)
+    sure = [name for name in near if difflib.SequenceMatcher(None, wanted, name).ratio() >= _SURE]
+    if len(sure) == 1:
+        return by_lower[sure[0]]
+    return [by_lower[name] for name in near]
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `b` or `c`; many are cut short."""
+    shown = ", ".join(f"`{name}`" for name in names[:10])
+    return f"{shown} and others" if len(names) > 10 else " or ".join(shown.rsplit(", ", 1))
 
 
 def closest_word(word: str, words: Sequence[str]) -> str | None:

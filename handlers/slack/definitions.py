@@ -24,11 +24,15 @@ COMMANDS = (
         description="How things stand, and everything else Tocsin can do",
         usage_hint="status | logs | alerts | help",
     ),
-    Command(ending="-status", description="Overall state, checks, jobs, open alerts", usage_hint=""),
+    Command(
+        ending="-status",
+        description="How everything stands, or one job or check and how it went lately",
+        usage_hint="[job or check]",
+    ),
     Command(
         ending="-logs",
         description="The newest runs of jobs",
-        usage_hint="[job] [success|error|timeout] [since, such as 24h] [limit]",
+        usage_hint='[job] [success|error|timeout] [24h, today, a day, a..b] [number] ["text"]',
     ),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -15,15 +16,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.alerting import Alerting, UnknownAlert
 from bot.blocks.message import Message, outside
 from bot.blocks.overview import render_overview
-from bot.blocks.runs import RunFilter
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
+from bot.domain.run_filter import RunFilter
 from bot.scheduled import post_payload
 from handlers.slack import modals
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
+from handlers.slack.run_window import RunWindow
 from storage import alerts, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Lane
@@ -63,6 +65,8 @@ class Listeners:
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
+        self._run_window = RunWindow(client, database)
+        self._presses: deque[str] = deque(maxlen=200)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changes: dict[str, Callable[[int, str, str | None], Awaitable[Change | Refusal]]] = {
             "acknowledge": alerting.acknowledge,
@@ -127,7 +131,7 @@ class Listeners:
         async def work() -> None:
             word = word_of(command["command"], self._prefix)
             message = await self._answering.answer(word, command.get("text") or "")
-            await respond(response_type="ephemeral", **_response(message))
+            await _respond(respond, message)
 
         self._start(work(), tell)
 
@@ -137,24 +141,54 @@ class Listeners:
         await ack()
 
         async def tell(text: str) -> None:
-            await respond(text=text, response_type="ephemeral", replace_original=False)
+            if body.get("response_url"):
+                await respond(text=text, response_type="ephemeral", replace_original=False)
+            else:  # a button in a window
+                await self._run_window.tell(text, body)
 
         kind, _, name = str(action.get("action_id")).partition(":")
+        value = str(action.get("value") or (action.get("selected_option") or {}).get("value") or "")
         if kind == "logs":
-            self._start(self._turn_page(action, respond), tell)
+            self._start(self._turn_page(value, respond), tell)
+        elif kind == "ask":
+            self._start(self._ask(value, respond), tell)
+        elif kind == "run":
+            self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
-            value = str(action.get("value") or (action.get("selected_option") or {}).get("value") or "")
             self._start(self._act(name, value, body, tell), tell)
         else:
             log.info("button_unknown", action_id=action.get("action_id"))
 
-    async def _turn_page(self, action: Body, respond: Any) -> None:
+    async def _turn_page(self, value: str, respond: Any) -> None:
         try:
-            wanted = RunFilter.parse(str(action.get("value")))
+            wanted = RunFilter.parse(value)
         except ValueError:
             return
-        message = await self._answering.page(wanted)
-        await respond(replace_original=True, response_type="ephemeral", **_response(message))
+        await _respond(respond, await self._answering.page(wanted), replace_original=True)
+
+    async def _ask(self, question: str, respond: Any) -> None:
+        """A question that was offered as a button."""
+        await _respond(respond, await self._answering.answer("", question), replace_original=True)
+
+    async def _show_run(
+        self, name: str, value: str, body: Body, tell: Callable[[str], Awaitable[None]]
+    ) -> None:
+        number = int(value) if value.isdecimal() and len(value) < 15 else 0
+        if no := await self._people.refusal("logs", body):
+            await tell(f":lock: {no}")
+        elif name == "open":
+            if trouble := await self._run_window.open(number, body):
+                await tell(trouble)
+        elif name == "send" and self._is_new(body):
+            await self._run_window.send(number, body)
+
+    def _is_new(self, body: Body) -> bool:
+        """Whether this press was not seen yet; Slack may send one twice, and a file would go twice."""
+        press = f"{body['user']['id']}:{body['actions'][0].get('action_ts')}"
+        if press in self._presses:
+            return False
+        self._presses.append(press)
+        return True
 
     async def _act(self, name: str, value: str, body: Body, tell: Callable[[str], Awaitable[None]]) -> None:
         """A button on an alert. `more` is its menu, whose options are `what:number`."""
@@ -301,6 +335,18 @@ _SLACK_TROUBLES = {
     "exchanged_trigger_id": "",
     "missing_scope": "The Slack app lacks a scope; `tocsin doctor` says which.",
 }
+
+
+async def _respond(respond: Any, message: Message, *, replace_original: bool = False) -> None:
+    """Answer where the question was asked, only to who asked; without its chart where Slack refuses charts."""
+    how = {"response_type": "ephemeral", "replace_original": replace_original}
+    answer = await respond(**how, **_response(message))
+    if answer.status_code != 200 and message.has_chart:
+        log.warning("chart_refused", reason=answer.body)
+        answer = await respond(**how, **_response(message.without_charts()))
+    if answer.status_code != 200:
+        log.error("answer_refused", reason=answer.body)
+        await respond(**how, text=message.plain()["text"])
 
 
 def _response(message: Message) -> dict[str, Any]:

@@ -183,18 +183,28 @@ def test_a_run_says_in_a_line_how_it_ended(parts: dict[str, Any], said: str) -> 
     assert summary(run(**parts)) == said
 
 
-def test_a_failed_runs_logs_travel_with_it() -> None:
-    seen = observation_of(
+def test_what_a_run_printed_travels_with_it_apart_from_its_fields() -> None:
+    kept = cleaned_run(
         run(
             status=RunStatus.ERROR,
-            fields={"stack_trace": "Traceback…", "output": "", "stderr": 3, "log": "line"},
-        ),
-        NOON,
+            fields={"stack_trace": "Traceback…", "output": "", "stderr": 3, "log": "line", "rows": 1},
+        )
     )
-    assert [(item.title, item.text) for item in seen.diagnostics] == [
-        ("log", "line"),
-        ("stack_trace", "Traceback…"),
-    ]
+    assert kept.fields == {"stderr": 3, "rows": 1}
+    assert kept.output == "== log ==\nline\n\n== stack_trace ==\nTraceback…"
+    (shown,) = observation_of(kept, NOON).diagnostics
+    assert (shown.title, shown.text) == ("output", kept.output)
+
+
+def test_of_long_output_the_end_is_kept_and_its_last_lines_are_shown() -> None:
+    printed = "".join(f"line {number} é\n" for number in range(20_000))
+    kept = cleaned_run(run(fields={"output_tail": printed, "stderr": "\n"}))
+    assert len(kept.output.encode()) <= 64 * 1024
+    assert printed.endswith(kept.output)
+    (shown,) = observation_of(kept, NOON).diagnostics
+    assert len(shown.text) <= 1200
+    assert shown.text.startswith("…\nline ")
+    assert shown.text.endswith("line 19999 é")
 
 
 def test_a_run_is_kept_as_every_database_can_keep_it() -> None:

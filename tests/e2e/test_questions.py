@@ -120,11 +120,10 @@ async def test_pages_of_logs_are_turned_forth_and_back(shop: Story) -> None:
     assert buttons(first) == ["Older ›"]
     newest = rows(shown(first))
     older = await turn("older")
-    oldest = [*newest, *older] == [1000 + n for n in range(25) if n % 5 != 0]
-    assert oldest
+    assert [*newest, *older] == [1000 + n for n in range(25) if n % 5 != 0]
     (last,) = shop.workspace.ephemerals(ALEX, "general")
-    assert buttons(last) == ["‹ Newest"]
-    assert await turn("newest") == newest
+    assert buttons(last) == ["‹ Newer"]
+    assert await turn("newer") == newest
 
 
 @pytest.mark.parametrize(

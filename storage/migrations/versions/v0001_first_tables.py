@@ -94,6 +94,31 @@ def upgrade() -> None:
         batch_op.create_index("ix_results_name_at", ["name", "at"], unique=False)
 
     op.create_table(
+        "rollup_marks",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("hour", Instant(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "hour", name=op.f("pk_rollup_marks")),
+    )
+    op.create_table(
+        "rollups",
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("field", sa.String(length=200), nullable=False),
+        sa.Column("hour", Instant(), nullable=False),
+        sa.Column("resource", sa.String(length=300), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("sum", sa.Float(), nullable=False),
+        sa.Column("min", sa.Float(), nullable=False),
+        sa.Column("max", sa.Float(), nullable=False),
+        sa.Column("sketch", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("kind", "name", "field", "hour", "resource", name=op.f("pk_rollups")),
+    )
+    with op.batch_alter_table("rollups", schema=None) as batch_op:
+        batch_op.create_index("ix_rollups_hour", ["hour"], unique=False)
+
+    op.create_table(
         "runs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("run_id", sa.String(length=200), nullable=True),
@@ -105,6 +130,7 @@ def upgrade() -> None:
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("fields", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("received_at", Instant(), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
         sa.UniqueConstraint("run_id", name=op.f("uq_runs_run_id")),
     )
@@ -224,8 +250,25 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'pending'"),
         )
 
+    op.create_table(
+        "run_outputs",
+        sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run_id"], ["runs.id"], name=op.f("fk_run_outputs_run_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_run_outputs")),
+    )
+    with op.batch_alter_table("run_outputs", schema=None) as batch_op:
+        batch_op.create_index("ix_run_outputs_finished_at", ["finished_at"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("run_outputs", schema=None) as batch_op:
+        batch_op.drop_index("ix_run_outputs_finished_at")
+
+    op.drop_table("run_outputs")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_outbox_pending_alert",
@@ -262,6 +305,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_runs_finished_at")
 
     op.drop_table("runs")
+    with op.batch_alter_table("rollups", schema=None) as batch_op:
+        batch_op.drop_index("ix_rollups_hour")
+
+    op.drop_table("rollups")
+    op.drop_table("rollup_marks")
     with op.batch_alter_table("results", schema=None) as batch_op:
         batch_op.drop_index("ix_results_name_at")
         batch_op.drop_index("ix_results_at")
@@ -279,11 +327,6 @@ def downgrade() -> None:
             postgresql_where=sa.text("closed_at IS NULL"),
         )
         batch_op.drop_index("ix_alerts_opened_at")
-        batch_op.drop_index(
-            "ix_alerts_open_source",
-            sqlite_where=sa.text("closed_at IS NULL"),
-            postgresql_where=sa.text("closed_at IS NULL"),
-        )
         batch_op.drop_index("ix_alerts_fingerprint_closed_at")
         batch_op.drop_index("ix_alerts_closed_at")
 
