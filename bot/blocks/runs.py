@@ -12,6 +12,7 @@ from bot.domain.run import Run, RunStatus, summary
 from bot.domain.template import format_value
 
 _EMOJI = {RunStatus.SUCCESS: ":white_check_mark:", RunStatus.ERROR: ":x:", RunStatus.TIMEOUT: ":stopwatch:"}
+_A_SECTION = 8  # of the longest lines, so that none is cut off
 _SHOWN = ("rows_processed", "rows_valid", "pct_invalid", "records_processed", "success_rate")
 
 
@@ -65,8 +66,8 @@ def render_runs(runs: Sequence[Run], wanted: RunFilter, before: tuple[datetime, 
         head += f" · since {when(wanted.since)}"
     blocks: list[Block] = [section(head)]
     shown = [run_line(run, brief=len(runs) > 20) for run in runs]
-    for start in range(0, len(shown), 10):
-        blocks.append(section("\n".join(shown[start : start + 10])))
+    for start in range(0, len(shown), _A_SECTION):
+        blocks.append(section("\n".join(shown[start : start + _A_SECTION])))
     if not shown:
         blocks.append(section("_No runs fit._ Jobs report with `POST /api/v1/runs`."))
     turns = []
