@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -25,27 +25,26 @@ from bot.config.rulebook import rulebook
 from bot.domain.clock import Clock, system_clock
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
-from bot.probe import Probe
+from bot.probe import probes_of
 from bot.reporting import Reporting
-from bot.scheduled import ScheduledMessages, scheduled_messages
+from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
-from checks._client import probe_client
-from checks.options import CheckContext
+from bot.watching import Watch
 from handlers.http.server import HttpServer
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
-from storage import alerts, outbox, runs, sources
+from storage import alerts, open_runs, outbox, runs, sources
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
 
 log = structlog.get_logger(__name__)
 
-_THREADS = 16
 _SLACK_TIMEOUT = 10
 _SWEEP = timedelta(hours=1)
 _POSTS_KEPT = timedelta(days=7)
+_OPEN_KEPT = timedelta(days=30)
 
 
 class Tocsin:
@@ -56,7 +55,7 @@ class Tocsin:
         self.clock = clock
         self._stop_requested = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._closers: list[Callable[[], Awaitable[None]]] = []
+        self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
         self.announcer = Announcer(database=self.database, channel=slack.channel)
@@ -76,12 +75,20 @@ class Tocsin:
             mention=lambda mention: mention_of(mention, settings),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
+        rules = rulebook(settings)
         self.monitoring = Monitoring(
             database=self.database,
-            rulebook=rulebook(settings),
+            rulebook=rules,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
+        )
+        self.watch = Watch(
+            database=self.database,
+            monitoring=self.monitoring,
+            terms=rules.terms,
+            other_terms=rules.other_terms,
+            clock=clock,
         )
         self.alerting = Alerting(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
@@ -95,7 +102,14 @@ class Tocsin:
             wake=self.notifier.wake,
             messages=scheduled_messages(settings, self.reporting),
         )
-        self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock)
+        readiness = ReadinessReports(
+            database=self.database,
+            channel=slack.channel,
+            rules=rules,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
+        self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
         self.http = HttpServer(
             monitoring=self.monitoring,
             clock=clock,
@@ -143,9 +157,9 @@ class Tocsin:
         )
 
     async def start(self) -> None:
-        """Open the database, listen, and begin. Raises DatabaseUnusable, OSError."""
-        self._closers.append(self._session.close)
-        self._closers.append(self.database.close)
+        """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""
+        self._resources.push_async_callback(self._session.close)
+        self._resources.push_async_callback(self.database.close)
         self.database.hold_alone()
         await upgrade(self.database)
         if self.database.is_sqlite:
@@ -153,8 +167,11 @@ class Tocsin:
                 await outbox.release_all(connection)
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
-        self._add_checks()
+        self.scheduler.add_probes(
+            await self._resources.enter_async_context(probes_of(self.settings, self.clock))
+        )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("sweep", self._sweep, _SWEEP)
@@ -167,30 +184,6 @@ class Tocsin:
         log.info(
             "started", version=bot.__version__, checks=len(self.settings.checks), http_port=self.http.port
         )
-
-    def _add_checks(self) -> None:
-        threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
-        client = probe_client()
-        self._closers.append(client.aclose)
-
-        async def end_threads() -> None:
-            threads.shutdown(wait=False, cancel_futures=True)
-
-        self._closers.append(end_threads)
-        context = CheckContext(
-            http=client, threads=threads, timezone=self.settings.timezone, clock=self.clock
-        )
-        probes = [
-            Probe(
-                name=name,
-                settings=check,
-                check=check.options.build(context),
-                zone=self.settings.timezone,
-                clock=self.clock,
-            )
-            for name, check in self.settings.checks.items()
-        ]
-        self.scheduler.add_probes(probes)
 
     def request_stop(self) -> None:
         """Let `run` return."""
@@ -210,7 +203,8 @@ class Tocsin:
 
     async def stop(self) -> None:
         """Take nothing new, write what was observed, deliver what is under way, close."""
-        log.info("stopping")
+        if self._tasks:
+            log.info("stopping")
         await self.scheduler.stop()
         await self.socket.stop()
         await self.listeners.finish()
@@ -220,9 +214,9 @@ class Tocsin:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for close in reversed(self._closers):
-            await close()
-        log.info("stopped")
+        await self._resources.aclose()
+        if self._tasks:
+            log.info("stopped")
 
     def troubles(self) -> list[str]:
         """What Tocsin itself cannot do at present."""
@@ -256,5 +250,6 @@ class Tocsin:
         async with self.database.transaction() as connection:
             await sources.forget_results(connection, now - keep.observations)
             await runs.forget(connection, now - keep.runs)
+            await open_runs.forget(connection, now - _OPEN_KEPT)
             await alerts.forget(connection, now - keep.alerts)
             await outbox.purge(connection, now - _POSTS_KEPT)

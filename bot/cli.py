@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import os
 import signal
 import socket
+from json import dumps
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -15,9 +17,14 @@ import typer
 import bot
 from bot import failpoint
 from bot.app import Tocsin
+from bot.checking import check_now, exit_code
 from bot.config import ConfigInvalid, Settings, describe, load, warnings
 from bot.demo.play import DemoFailed, play
+from bot.domain.clock import system_clock
+from bot.execution.command import main as run_job
 from bot.logs import configure_logs
+from bot.progress import progress_table
+from handlers.http.server import AddressUnusable
 from handlers.slack.manifest import create_app_link, manifest_yaml
 from storage.database import Database, DatabaseUnusable
 from storage.schema import upgrade
@@ -73,10 +80,8 @@ def run(
         asyncio.run(_run(settings))
     except DatabaseUnusable as error:
         _fail(str(error))
-    except OSError as error:
-        _fail(
-            f"cannot listen on {settings.http.bind}: {error.strerror or error}; change http.bind in {config}"
-        )
+    except AddressUnusable as error:
+        _fail(f"{error}; change http.bind in {config}")
 
 
 async def _run(settings: Settings) -> None:
@@ -102,6 +107,38 @@ def validate(config: ConfigFile = _DEFAULT_FILE) -> None:
         f"{config}: ok, {len(settings.checks)} checks, {len(settings.jobs)} jobs, {len(settings.alerts)} rules"
         + (f", {len(found)} warnings" if found else "")
     )
+
+
+@app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="The checks to run; all without names.")] = None,
+    config: ConfigFile = _DEFAULT_FILE,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Run checks once, now: exit 0 ok, 1 warning, 2 critical, 3 unknown."""
+    settings = _settings(config, tokens_needed=False)
+    configure_logs("ERROR")
+    wanted = list(names or settings.checks)
+    for name in wanted:
+        if name not in settings.checks:
+            near = difflib.get_close_matches(name, settings.checks, n=1)
+            hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(settings.checks)}"
+            _fail(f'{config}: there is no check "{name}"; {hint}', INVALID)
+    with progress_table(wanted, quiet=json) as done:
+        checked = asyncio.run(check_now(settings, wanted, system_clock, done))
+    if json:
+        typer.echo(dumps([item.as_json() for item in checked], ensure_ascii=False, indent=2))
+    raise typer.Exit(exit_code(checked))
+
+
+@app.command(
+    "exec",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def execute(context: typer.Context) -> None:
+    """Run a job under its lock and time limit, and report how it went."""
+    raise typer.Exit(run_job(context.args, os.environ))
 
 
 @app.command()
@@ -163,10 +200,10 @@ def _demo_port() -> int:
         return 0 if probe.connect_ex(("127.0.0.1", _DEMO_PORT)) == 0 else _DEMO_PORT
 
 
-def _settings(config: Path) -> Settings:
+def _settings(config: Path, *, tokens_needed: bool = True) -> Settings:
     """The settings, or every mistake and exit 2."""
     try:
-        return load(config, os.environ)
+        return load(config, os.environ, tokens_needed=tokens_needed)
     except ConfigInvalid as error:
         _fail(describe(error.mistakes), INVALID)
 
@@ -174,8 +211,3 @@ def _settings(config: Path) -> Settings:
 def _fail(message: str, code: int = 1) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
-
-
-def main() -> None:
-    """The command `tocsin`."""
-    app()

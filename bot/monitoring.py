@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
@@ -20,12 +20,14 @@ from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints
+from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, cleaned, variables
-from bot.domain.rule import RuleGroup
-from bot.domain.run import Run, cleaned_run, observation_of
+from bot.domain.rule import RuleGroup, baselines_of
+from bot.domain.run import Run, Start, cleaned_run, notice_of, observation_of
 from bot.domain.standing import Standing
+from bot.job_book import JobBook
 from checks.result import State
-from storage import alerts, runs, sources
+from storage import alerts, baselines, runs, sources
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database, DatabaseError, is_about_content, is_cut_off
 
@@ -34,6 +36,7 @@ log = structlog.get_logger(__name__)
 _LARGEST_BATCH = 256
 _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
+_BASELINE_KEPT = timedelta(minutes=10)
 _SLOWEST_RETRY = timedelta(seconds=30)
 _RETRY_AT_STOP = timedelta(milliseconds=200)
 _TRIES = 5
@@ -41,9 +44,11 @@ _ENOUGH_FAILURES = 2
 
 
 class Rulebook(Protocol):
-    """Which rules are asked of a source's observations."""
+    """Which rules are asked of a source's observations, and what is expected of jobs."""
 
-    def groups_for(self, source: Source) -> tuple[RuleGroup, ...]: ...
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
+
+    def terms_of(self, job: str) -> Terms: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +57,7 @@ class _Item:
 
     observation: Observation
     run: Run | None = None
+    start: Start | None = None
     answer: asyncio.Future[bool] | None = None
 
 
@@ -74,9 +80,11 @@ class Monitoring:
         self._rulebook = rulebook
         self._announcer = announcer
         self._clock = clock
+        self._jobs = JobBook(database=database, expectations=rulebook, channel=announcer.channel)
         self._wake = wake
         self._asked: deque[_Item] = deque()
         self._observed: deque[_Item] = deque()
+        self._baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = {}
         self._something = asyncio.Event()
         self._urged = asyncio.Event()
         self._idle = asyncio.Event()
@@ -103,8 +111,16 @@ class Monitoring:
 
         Raises DatabaseError and OSError, at once, while the database cannot be written.
         """
-        run = cleaned_run(run)
+        run = self._jobs.measured(cleaned_run(run))
         return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run))
+
+    async def record_start(self, job: str, rid: str | None, at: datetime) -> bool:
+        """Record that a run has begun; returns after the commit. False when that is known. Raises DatabaseError.
+
+        `rid` is the id that the run's end will carry, as its `run_id` or its field `rid`.
+        """
+        start = Start(job=job, rid=rid, at=min(at, self._clock()))
+        return await self._ask(_Item(notice_of(start), start=start))
 
     def start(self) -> asyncio.Task[None]:
         """Begin to write; the task ends only by `stop` or by a defect."""
@@ -244,16 +260,22 @@ class Monitoring:
 
     async def _record(self, connection: Connection, item: _Item) -> bool:
         """Store one observation with all it changes; False for a run that was stored before."""
-        observation = item.observation
+        observation, now, begun = item.observation, self._clock(), None
+        if item.start is not None:
+            return await self._jobs.begin(connection, item.start, now)
         if item.run is not None:
-            known = await runs.add(self._database, connection, item.run, self._clock()) is None
-            if known:
+            if await runs.add(self._database, connection, item.run, now) is None:
                 return False
-        before = await sources.get(connection, observation.source, observation.resource)
+            begun = await self._jobs.end(connection, item.run, now)
+        before = await sources.get(
+            connection, observation.source, observation.resource, watch=observation.watch
+        )
         if before is not None and before.at > observation.at:
             await self._keep(connection, item, observation.state)
             return True  # late news: kept, but the last word stands
-        groups = self._rulebook.groups_for(observation.source)
+        if item.run is not None:
+            observation = await self._jobs.look_back(connection, item.run, begun, observation)
+        groups = self._rulebook.groups_for(observation.source, watch=observation.watch)
         memory = await self._recall(connection, observation, groups, before)
         decision = evaluate(groups, observation, memory)
         await self._keep(connection, item, decision.state)
@@ -264,7 +286,7 @@ class Monitoring:
         return True
 
     async def _keep(self, connection: Connection, item: _Item, state: State) -> None:
-        if item.run is None:
+        if item.run is None and not item.observation.watch:
             await sources.add_result(connection, replace(item.observation, state=state))
 
     async def _recall(
@@ -276,20 +298,38 @@ class Monitoring:
     ) -> Memory:
         known: Mapping[str, Any] = before.fields if before is not None else {}
         streaks = before.streaks if before is not None else {}
-        names = variables(observation, known)
+        baseline = await self._baseline(connection, observation, groups)
+        names = variables(observation, known, baseline)
         keys = fingerprints(groups, observation, names)
         open_alerts = await alerts.open_ones(connection, keys)
-        memory = Memory(streaks=streaks, previous=known, open=open_alerts)
+        needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
+        failing = await sources.failing(connection, needed) if needed else frozenset()
+        memory = Memory(streaks=streaks, previous=known, baseline=baseline, open=open_alerts, failing=failing)
         quiet = not open_alerts and not evaluate(groups, observation, memory).changes
         if quiet:
             return memory  # nothing to raise, so nothing of the past matters
-        return Memory(
-            streaks=streaks,
-            previous=known,
-            open=open_alerts,
+        return replace(
+            memory,
             closed=await alerts.latest_closed(connection, keys),
             silences=await alerts.silences_over(connection, keys, observation.at),
         )
+
+    async def _baseline(
+        self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]
+    ) -> dict[str, float]:
+        """What the fields that rules compare usually are; asked of the database every few minutes."""
+        usual: dict[str, float] = {}
+        for name in baselines_of(groups):
+            key = (observation.source, name)
+            known = self._baselines.get(key)
+            if known is None or observation.at - known[0] > _BASELINE_KEPT:
+                mean = await baselines.mean(
+                    self._database, connection, observation.source, name, observation.at
+                )
+                known = self._baselines[key] = (observation.at, mean)
+            if known[1] is not None:
+                usual[name] = known[1]
+        return usual
 
 
 def _taken(queue: deque[_Item]) -> list[_Item]:

@@ -35,6 +35,7 @@ _EDIT_BURST = 10
 _FIRST_RETRY = timedelta(seconds=2)
 _SLOWEST_RETRY = timedelta(minutes=5)
 _LONGEST_REST = timedelta(seconds=30)
+_PATIENCE = 10  # how often an entry alone may hold up its lane
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +215,7 @@ class Notifier:
             pace.rest(self._clock())
             self._report(f"ping {lane.destination}", lane, failed)
             return False
-        pace.suspect, pace.failures = False, 0
+        pace.suspect = False
         return True
 
     async def _deliver(self, entry: Entry) -> None:
@@ -249,9 +250,18 @@ class Notifier:
         )
         await self._record(entry, sent)
         failpoint.reach("after_record")
+        await self._lane_works(entry.lane)
         if self.trouble is not None:
             log.info("delivery_works_again")
             self.trouble = None
+
+    async def _lane_works(self, lane: Lane) -> None:
+        """Let what waited for this lane to work again wait no longer."""
+        pace = self._pace(lane)
+        if pace.failures:
+            pace.failures = 0
+            async with self._database.transaction() as connection:
+                await outbox.hasten(connection, lane, self._clock())
 
     async def _record(self, entry: Entry, sent: Sent | None) -> None:
         async with self._database.transaction() as connection:
@@ -260,9 +270,18 @@ class Notifier:
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""
         assert entry.in_doubt_since is not None
-        found = await self._destinations[entry.lane.destination].find(
-            delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
-        )
+        try:
+            found = await self._destinations[entry.lane.destination].find(
+                delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
+            )
+        except DeliveryFailed as failed:
+            if failed.failure is not Failure.UNREADABLE:
+                raise
+            # Perhaps twice is better than perhaps never.
+            log.warning(
+                "delivery_perhaps_repeated", key=delivery.key, reason=failed.reason, remedy=failed.remedy
+            )
+            return delivery
         if found is None:
             return delivery
         log.info("delivery_found_posted", key=delivery.key)
@@ -306,7 +325,8 @@ class Notifier:
     async def _failed(self, entry: Entry, delivery: Delivery, failed: DeliveryFailed) -> None:
         """Decide what a failure means for the entry and for its lane."""
         now, pace = self._clock(), self._pace(entry.lane)
-        retry_at = now + _backoff(entry.attempts - 1, _SLOWEST_RETRY)
+        wait = _backoff(entry.attempts - 1, _SLOWEST_RETRY)
+        retry_at = now + max(wait, failed.retry_after or timedelta(0))
         match failed.failure:
             case Failure.CONTENT:
                 log.error("delivery_impossible", key=entry.key, reason=failed.reason)
@@ -316,6 +336,11 @@ class Notifier:
             case Failure.GONE:
                 await self._post_anew(entry, delivery)
                 return
+            case Failure.NO_CHANNEL if entry.payload.get("only_here"):
+                log.warning("answer_impossible", channel=entry.lane.channel, reason=failed.reason)
+                async with self._database.transaction() as connection:
+                    await outbox.bury(connection, entry, failed.reason)
+                return
             case Failure.NO_CHANNEL if entry.lane.channel != self._default_channel:
                 self._report(entry.key, entry.lane, failed)
                 async with self._database.transaction() as connection:
@@ -323,8 +348,10 @@ class Notifier:
                 return
             case Failure.RATE_LIMITED:
                 pace.rest_until = retry_at = now + (failed.retry_after or _FIRST_RETRY)
-            case Failure.UNREACHABLE | Failure.AMBIGUOUS | Failure.UNUSABLE:
-                pace.rest(now)
+            case Failure.AMBIGUOUS if entry.attempts > _PATIENCE:
+                pace.rest(now)  # perhaps it is this entry, not the lane: others may go before it
+            case Failure.UNREACHABLE | Failure.AMBIGUOUS | Failure.UNUSABLE | Failure.NO_CHANNEL:
+                retry_at = pace.rest(now)  # it is the lane's trouble, so the most urgent goes first after it
         if failed.failure is not Failure.RATE_LIMITED:
             self._report(entry.key, entry.lane, failed)
         in_doubt = failed.failure is Failure.AMBIGUOUS or entry.in_doubt_since is not None
@@ -413,7 +440,9 @@ class Notifier:
 
 
 def _never_to_be_seen(alert: Alert, now: datetime) -> bool:
-    """It was silenced from its beginning, and is still, or ended so."""
+    """It was silenced or held from its beginning, and is still, or ended so."""
+    if alert.firing.held_by is not None:
+        return True
     until = now if alert.closed_at is None else alert.closed_at
     return alert.silenced_until is not None and until < alert.silenced_until
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import structlog
 
 from bot.config.probing import CheckSettings
+from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.observation import Observation, Source, SourceKind
-from checks.options import Check, format_duration
+from checks.client import probe_client
+from checks.deadline import run_within
+from checks.options import Check, CheckContext
 from checks.result import CheckResult, State
 
 log = structlog.get_logger(__name__)
 
 _MOST_FIELDS = 200
+_THREADS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,40 +52,28 @@ class Probe:
         return None
 
     async def _run(self) -> CheckResult:
-        timeout = self.settings.timeout
         try:
-            async with asyncio.timeout(timeout.total_seconds()) as deadline:
-                return await self.check.run()
-        except TimeoutError:
-            if not deadline.expired():
-                log.exception("check_crashed", check=self.name)
-                return CheckResult(state=State.UNKNOWN, summary="the check itself failed: TimeoutError")
-            return self._timed_out(timeout)
+            return await run_within(self.check, self.settings.timeout)
         except Exception as error:
             log.exception("check_crashed", check=self.name)
             return CheckResult(
                 state=State.UNKNOWN, summary=f"the check itself failed: {type(error).__name__}: {error}"
             )
 
-    def _timed_out(self, timeout: timedelta) -> CheckResult:
-        told = getattr(self.check, "timed_out", None)
-        if told is not None:
-            result: CheckResult = told(timeout.total_seconds())
-            return result
-        return CheckResult(
-            state=State.UNKNOWN,
-            summary=f"no result within {format_duration(timeout)}",
-            remedy="raise `timeout`, or find out why it takes so long",
-        )
-
     def _observations(self, result: CheckResult, now: datetime) -> Iterator[Observation]:
-        yield self._observation(result, self.settings.resource or result.resource or self.name, now)
+        resource = self.settings.resource or result.resource or self.name
+        yield self._observation(self.name, result, resource, now)
+        members = self.settings.checks
         for part in result.parts:
-            yield self._observation(part, part.resource or self.name, now)
+            about = part.resource or self.name
+            if about in members:  # of a group: a check of its own, with its own rules
+                yield self._observation(about, part, members[about].resource or about, now)
+            else:
+                yield self._observation(self.name, part, about, now)
 
-    def _observation(self, result: CheckResult, resource: str, now: datetime) -> Observation:
+    def _observation(self, name: str, result: CheckResult, resource: str, now: datetime) -> Observation:
         return Observation(
-            source=Source(kind=SourceKind.CHECK, name=self.name),
+            source=Source(kind=SourceKind.CHECK, name=name),
             resource=resource,
             state=result.state,
             at=now,
@@ -89,3 +82,29 @@ class Probe:
             diagnostics=result.diagnostics,
             remedy=result.remedy,
         )
+
+
+@asynccontextmanager
+async def probes_of(settings: Settings, clock: Clock) -> AsyncIterator[list[Probe]]:
+    """Every configured check, ready to run, with the means they share; closed at the end."""
+    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
+    async with probe_client() as client:
+        context = CheckContext(http=client, threads=threads, timezone=settings.timezone, clock=clock)
+        probes = [
+            Probe(
+                name=name,
+                settings=check,
+                check=check.options.build(context),
+                zone=settings.timezone,
+                clock=clock,
+            )
+            for name, check in settings.checks.items()
+        ]
+        try:
+            yield probes
+        finally:
+            for probe in probes:
+                close = getattr(probe.check, "close", None)
+                if close is not None:
+                    await close()
+            threads.shutdown(wait=False, cancel_futures=True)

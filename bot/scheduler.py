@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.schedulers.base import STATE_PAUSED
 from apscheduler.triggers.base import BaseTrigger
 
 from bot.config.probing import CheckSettings
 from bot.domain.clock import Clock
+from bot.domain.observation import Observation
 from bot.domain.schedule import Cron, Daily, Schedule
 from bot.monitoring import Monitoring
 from bot.probe import Probe
@@ -28,13 +30,15 @@ _MOST_AT_ONCE = 200
 
 
 class _Phased(BaseTrigger):  # type: ignore[misc]
-    """Every interval from a first instant on."""
+    """Every interval from a first instant on; at once when that has passed before the scheduler started."""
 
     def __init__(self, first: datetime, interval: timedelta) -> None:
         self._first = first
         self._interval = interval
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        if previous is None:
+            return max(self._first, now)
         if now <= self._first:
             return self._first
         return self._first + -((self._first - now) // self._interval) * self._interval
@@ -51,10 +55,20 @@ class _At(BaseTrigger):  # type: ignore[misc]
 
 
 class Scheduler:
-    """Starts each check when its time comes, never twice at once, and at most so many together."""
+    """Starts each check when its time comes, never twice at once, and at most so many together.
 
-    def __init__(self, *, monitoring: Monitoring, clock: Clock) -> None:
+    `report` is told what a check found whose every result is to be posted.
+    """
+
+    def __init__(
+        self,
+        *,
+        monitoring: Monitoring,
+        clock: Clock,
+        report: Callable[[str, Sequence[Observation]], Awaitable[None]],
+    ) -> None:
         self._monitoring = monitoring
+        self._report = report
         self._clock = clock
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
         self._running: set[asyncio.Task[Any]] = set()
@@ -85,7 +99,8 @@ class Scheduler:
 
         async def guarded() -> None:
             try:
-                await tick()
+                with self._noted():
+                    await tick()
             except (DatabaseError, OSError) as error:
                 log.error("tick_failed", tick=name, reason=str(getattr(error, "orig", None) or error))
             except Exception:
@@ -99,27 +114,40 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Start nothing more; give what runs a moment, then end it."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()  # shutdown() would cancel what runs, at once and with a traceback each
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=5)
             for task in late:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*late, return_exceptions=True)
+        self._scheduler.shutdown(wait=False)
 
-    async def _probe(self, probe: Probe) -> None:
+    @contextlib.contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Keep the running task where `stop` finds it; being ended by `stop` is no error."""
         task = asyncio.current_task()
         assert task is not None
         self._running.add(task)
         try:
-            before = self._clock()
-            async with self._slots:
-                self.lag = self._clock() - before
-                for observation in await probe.observe():
-                    self._monitoring.observe(observation)
+            yield
+        except asyncio.CancelledError:
+            if self._scheduler.state != STATE_PAUSED:
+                raise
         finally:
             self._running.discard(task)
+
+    async def _probe(self, probe: Probe) -> None:
+        before = self._clock()
+        with self._noted():
+            async with self._slots:
+                self.lag = self._clock() - before
+                observations = await probe.observe()
+            for observation in observations:
+                self._monitoring.observe(observation)
+            if probe.settings.report:
+                await self._report(probe.name, observations)
 
     def _note_missed(self, event: Any) -> None:
         self.missed += 1

@@ -8,11 +8,11 @@ from datetime import datetime
 
 import httpx
 
-from checks._client import Progress
 from checks._connection import place
 from checks._exchange import Answer
 from checks._secrets import is_sensitive
 from checks._tls import parse_certificate
+from checks.client import Progress
 from checks.result import Diagnostic, Value
 
 _BODY_SHOWN, _TEXT_SHOWN = 500, 1500

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from enum import Enum
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 
+from checks._reasons import system_reason
 from checks._secrets import masked
 from checks.result import CheckResult, Diagnostic, State
 
@@ -117,18 +117,13 @@ def _trouble(error: BaseException) -> Trouble:
 
 
 def _reason(error: BaseException) -> str:
-    """One line from the deepest cause that says something."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, FileNotFoundError | IsADirectoryError) and cause.errno is None:
-            return "the file does not exist" if isinstance(cause, FileNotFoundError) else "it is a directory"
-        if isinstance(cause, OSError) and cause.errno and cause.errno > 0:
-            return os.strerror(cause.errno)
-        if isinstance(cause, OSError) and cause.strerror:  # a name that does not resolve
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, TimeoutError):
-        return "no connection in time"
+    """One line from whichever cause says most."""
+    if isinstance(error, IsADirectoryError):
+        return "it is a directory"
+    if isinstance(error, FileNotFoundError):
+        return "the file does not exist"
+    if reason := system_reason(error):
+        return reason
     original = getattr(error, "orig", None) or error
     text = str(original.args[1] if len(original.args) > 1 and isinstance(original.args[0], int) else original)
     text = re.sub(r"^<class '[^']+'>: ", "", text).strip()

@@ -16,9 +16,9 @@ from typing import Any
 import aiohttp
 import httpx
 
-from checks._client import MAX_REDIRECTS, Progress, TrustError
 from checks._connection import explain_connection, is_local_limit, place
 from checks._tls import explain_refusal, fetch_certificate
+from checks.client import MAX_REDIRECTS, Progress, TrustError
 
 BODY_LIMIT = 1_048_576
 # Codecs that are encodings of text and take time in proportion to it, unlike punycode and the like.

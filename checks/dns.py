@@ -67,7 +67,7 @@ class Options(CheckOptions):
     """`expect` lists values that must be among the answers; with `exact`, and no others."""
 
     name: Annotated[str, Field(min_length=1), AfterValidator(_is_name)]
-    type: Annotated[str, AfterValidator(_is_type)] = "A"
+    record: Annotated[str, AfterValidator(_is_type)] = "A"
     server: Annotated[str, AfterValidator(_is_server)] | None = None
     expect: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     exact: bool = False
@@ -86,7 +86,7 @@ class DnsCheck:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._what = f"{options.name} {options.type}"
+        self._what = f"{options.name} {options.record}"
         self._servers = ""
 
     async def run(self) -> CheckResult:
@@ -102,7 +102,7 @@ class DnsCheck:
         began = perf_counter()
         try:
             answer = await resolver.resolve(
-                self._options.name, self._options.type, raise_on_no_answer=False, lifetime=_PATIENCE
+                self._options.name, self._options.record, raise_on_no_answer=False, lifetime=_PATIENCE
             )
         except dns.exception.DNSException as error:
             return self._failed(self._explain(error), perf_counter() - began)

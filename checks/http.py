@@ -15,10 +15,10 @@ import httpx
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from checks._attempt import Attempt, in_ms
-from checks._client import Progress, probe_client
 from checks._exchange import Answer, NoAnswerError, exchange
 from checks._expect import Expectation, Path, extracted
 from checks._secrets import masked, secrets_of
+from checks.client import Progress, probe_client
 from checks.options import CheckContext, CheckOptions
 from checks.result import CheckResult, Diagnostic, State, Value
 

@@ -15,6 +15,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from checks.result import CheckResult
 
+# The keys of a check in tocsin.yml that are the same for every kind, and never reach a kind's own settings
+# unless those declare them (`due`).
+COMMON_KEYS = frozenset(
+    {
+        "type", "every", "cron", "at", "timeout", "between", "due", "failures", "recoveries", "resource", "tags",
+        "condition", "states", "thresholds", "depends_on", "dedupe", "expire", "for", "anomaly", "report", "checks",
+        "severity", "category", "title", "message", "mention", "channel", "runbook", "recommendations",
+    }
+)  # fmt: skip
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 
@@ -69,7 +79,7 @@ class Check(Protocol):
 
 @runtime_checkable
 class TimesOut(Protocol):
-    """A check that can say what a run found that was cancelled after `seconds` (`checks._deadline`)."""
+    """A check that can say what a run found that was cancelled after `seconds` (`checks.deadline`)."""
 
     def timed_out(self, seconds: float) -> CheckResult: ...
 
@@ -77,7 +87,9 @@ class TimesOut(Protocol):
 class CheckOptions(BaseModel):
     """The settings of one kind of check, without the keys common to all kinds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, coerce_numbers_to_str=True
+    )
 
     def field_names(self) -> frozenset[str] | None:
         """The fields its results can carry; None when the target decides them (a query's columns)."""

@@ -196,6 +196,7 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         runbook=detail["runbook"],
         mention=detail["mention"],
         channel=detail["channel"],
+        held_by=detail["held_by"],
         expire_after=None if row.expires_at is None else row.expires_at - row.last_seen,
     )
     return Alert(
@@ -239,6 +240,7 @@ def _columns(alert: Alert) -> dict[str, Any]:
             "runbook": firing.runbook,
             "mention": firing.mention,
             "channel": firing.channel,
+            "held_by": firing.held_by,
         },
         "count": alert.count,
         "opened_at": alert.opened_at,

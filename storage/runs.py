@@ -4,16 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.run import Run, RunStatus
+from bot.domain.jobs import PastRun, Record
+from bot.domain.run import REFUSED, Run, RunStatus
 from checks.result import Value
 from storage.database import Database
-from storage.tables import runs
+from storage.tables import Instant, runs
+
+_instant = Instant()
+_ENDED = sa.and_(
+    runs.c.job == sa.bindparam("job"), runs.c.finished_at <= sa.bindparam("until", type_=_instant)
+)
+_WITHIN = sa.and_(_ENDED, runs.c.finished_at > sa.bindparam("since", type_=_instant))
+# A value of the JSON text; read in Python it would cost every run of the window its fields.
+_REFUSED = sa.and_(
+    runs.c.status == RunStatus.ERROR.value, sa.cast(runs.c.fields, sa.Text).like(f'%"{REFUSED}"%')
+)
+_COUNTS = sa.select(runs.c.status, sa.func.count()).where(_WITHIN).group_by(runs.c.status)
+_REFUSALS = sa.select(sa.func.count()).select_from(runs).where(_WITHIN, _REFUSED)
+_NEWEST = (
+    sa.select(
+        runs.c.status,
+        runs.c.finished_at,
+        runs.c.received_at,
+        runs.c.duration_seconds,
+        _REFUSED.label("refused"),
+    )
+    .where(_ENDED)
+    .order_by(runs.c.finished_at.desc(), runs.c.id.desc())
+    .limit(sa.bindparam("newest", type_=sa.Integer))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +75,37 @@ async def add(database: Database, connection: AsyncConnection, run: Run, receive
     )
     number: int | None = result.scalar_one_or_none()
     return number
+
+
+async def is_known(connection: AsyncConnection, run_id: str) -> bool:
+    """Whether a run with this id was stored."""
+    return await connection.scalar(sa.select(runs.c.id).where(runs.c.run_id == run_id)) is not None
+
+
+async def record(
+    connection: AsyncConnection, job: str, until: datetime, *, window: timedelta, newest: int
+) -> Record:
+    """A job's newest runs that ended by an instant, and how many of each kind did within a window before it."""
+    values = {"job": job, "until": until, "since": until - window, "newest": newest}
+    counted = await connection.execute(_COUNTS, values)
+    counts: dict[str, int] = {row[0]: row[1] for row in counted}
+    refused = await connection.scalar(_REFUSALS, values) if counts.get(RunStatus.ERROR.value) else 0
+    return Record(
+        newest=[_past(row) for row in await connection.execute(_NEWEST, values)],
+        succeeded=counts.get(RunStatus.SUCCESS.value, 0),
+        ended=sum(counts.values()),
+        refused=int(refused or 0),
+    )
+
+
+def _past(row: sa.Row[Any]) -> PastRun:
+    return PastRun(
+        status=RunStatus(row.status),
+        finished_at=row.finished_at,
+        received_at=row.received_at,
+        duration_seconds=row.duration_seconds,
+        refused=bool(row.refused),
+    )
 
 
 async def page(

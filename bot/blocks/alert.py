@@ -131,6 +131,8 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
         by = f"by {person(alert.closed_by)}" if alert.closed_by else "by itself"
         word = "Expired" if alert.status is Status.EXPIRED else "Resolved"
         facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
+    if alert.status.is_open and alert.firing.held_by:
+        facts.append(("Explained by", f"check {code(alert.firing.held_by)}, which fails too"))
     if alert.note:
         facts.append(("Note", outside(alert.note, 500)))
     return facts

@@ -61,8 +61,7 @@ def verdict(overview: Overview) -> str:
     """`:large_green_circle: All systems nominal`, or an orange circle and how many warnings."""
     count = len(overview.loud)
     if not count:
-        silenced = len(overview.alerts)
-        quiet = f" ({silenced} silenced)" if silenced else ""
+        quiet = f" ({len(overview.alerts)} silenced)" if overview.alerts else ""
         return f":large_green_circle: All systems nominal{quiet}"
     critical = f" ({overview.critical} critical)" if overview.critical else ""
     return f":large_orange_circle: {count} warning{'s' if count > 1 else ''}{critical}"
@@ -87,6 +86,8 @@ def alert_line(alert: Alert, overview: Overview) -> str:
     note = ""
     if alert.is_silenced(overview.at):
         emoji, note = ":no_bell:", ", silenced"
+    elif alert.firing.held_by is not None:
+        emoji, note = ":link:", f", explained by {outside(alert.firing.held_by, 60)}"
     elif alert.status is Status.ACKNOWLEDGED:
         emoji, note = ":eyes:", f", acknowledged by {person(alert.acknowledged_by)}"
     age = spell(overview.at - alert.opened_at)

@@ -20,6 +20,7 @@ class Failure(Enum):
     UNUSABLE = "unusable"  # the destination itself cannot be used: token, scope
     NO_CHANNEL = "no channel"  # this channel cannot be posted to; another may
     CONTENT = "content"  # this content is never accepted
+    UNREADABLE = "unreadable"  # nobody can find out whether it was posted
     GONE = "gone"  # the message to edit stands there no more
 
 

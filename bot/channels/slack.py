@@ -15,6 +15,7 @@ from bot.channels.delivery import DeliveryFailed, Failure, Payload, Posted
 EVENT_TYPE = "tocsin_post"
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _PAGES = 20
+_SETTLED = timedelta(seconds=15)  # what was given up on may still be carried out; then its message is there
 
 _FAILURES: dict[str, tuple[Failure, str | None]] = {
     "ratelimited": (Failure.RATE_LIMITED, None),
@@ -47,6 +48,7 @@ _FAILURES: dict[str, tuple[Failure, str | None]] = {
     "invalid_metadata_format": (Failure.CONTENT, None),
     "metadata_too_large": (Failure.CONTENT, None),
     "message_not_found": (Failure.GONE, None),
+    "is_inactive": (Failure.GONE, None),  # the channel was archived after the message was posted
     "cant_update_message": (Failure.GONE, None),
     "edit_window_closed": (Failure.GONE, None),
     "thread_not_found": (Failure.GONE, None),
@@ -92,7 +94,18 @@ class SlackDestination:
     async def find(
         self, channel: str, key: str, *, since: datetime, thread_ts: str | None = None
     ) -> Posted | None:
-        """Reads the channel's history, or the thread's, from a little before `since` on."""
+        """Reads the channel's history, or the thread's, from a little before `since` on.
+
+        Raises DeliveryFailed(UNREADABLE) where Tocsin may post but not read: it is not in the channel.
+        """
+        try:
+            return await self._find(channel, key, since, thread_ts)
+        except DeliveryFailed as failed:
+            if failed.failure is Failure.NO_CHANNEL or failed.reason.startswith("missing_scope"):
+                raise DeliveryFailed(Failure.UNREADABLE, failed.reason, remedy=failed.remedy) from failed
+            raise
+
+    async def _find(self, channel: str, key: str, since: datetime, thread_ts: str | None) -> Posted | None:
         channel_id = await self.channel_id(channel)
         arguments: dict[str, Any] = {
             "channel": channel_id,
@@ -141,7 +154,11 @@ class SlackDestination:
             raise _classify(error, method, str(arguments.get("channel", ""))) from error
         except aiohttp.ClientConnectorError as error:
             raise DeliveryFailed(Failure.UNREACHABLE, f"Slack cannot be reached: {error}") from error
-        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+        except TimeoutError as error:
+            raise DeliveryFailed(
+                Failure.AMBIGUOUS, f"no answer from Slack to {method} in time", retry_after=_SETTLED
+            ) from error
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as error:
             reason = f"no answer from Slack to {method}: {str(error) or type(error).__name__}"
             raise DeliveryFailed(Failure.AMBIGUOUS, reason) from error
         return response.data

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.config.mistake import Mistake, Path, Place, format_path
 from bot.config.nodes import DEEPEST, ListNode, MappingNode, Node, Scalar, UnreadableError, compose, decode
-from bot.config.variables import substitute
+from bot.config.variables import mask_secrets, substitute
 
 _MOST_VALUES = 50_000  # after aliases are written out
 _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,30})")
@@ -47,12 +47,17 @@ class Document:
     def mistake(
         self, path: Path, message: str, suggestion: str | None = None, *, key: bool = False
     ) -> Mistake:
-        """A mistake at the place of a path."""
+        """A mistake at the place of a path, in words without secrets."""
         place = self.place(path, key=key)
+        words = [None if text is None else mask_secrets(text, self.secrets) for text in (message, suggestion)]
         return Mistake(
-            file=self.file, path=format_path(path), line=place.line, column=place.column,
-            message=message, suggestion=suggestion,
-        )  # fmt: skip
+            file=self.file,
+            path=mask_secrets(format_path(path), self.secrets),
+            line=place.line,
+            column=place.column,
+            message=words[0] or "",
+            suggestion=words[1],
+        )
 
 
 def read_document(content: bytes, file: str, environ: Mapping[str, str]) -> Document:
@@ -87,7 +92,7 @@ class _Reader:
         self._document, self._environ, self._count = document, environ, 0
 
     def value(self, node: Node, path: Path) -> Any:
-        self._spend(node, 1 + (len(node.text) // 200 if isinstance(node, Scalar) else 0), len(path))
+        self._spend(node, 1 + (len(node.text) // 50 if isinstance(node, Scalar) else 0), len(path))
         self._document.values[path] = node.place
         if isinstance(node, Scalar):
             return self._scalar(node, path)

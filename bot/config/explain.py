@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -109,32 +108,19 @@ def _mistake(
     kind, value = details["type"], details["input"]
     if kind == "missing":
         named = (*path, missing) if missing else path
-        return _at(document, named, f'the key "{named[-1]}" is missing', None, key=True)
+        return document.mistake(named, f'the key "{named[-1]}" is missing', None, key=True)
     if kind == "extra_forbidden":
         known = keys_at(model, details["loc"][:-1], document.data)
-        return _at(document, path, "unknown key", near_or_choices(str(details["loc"][-1]), known), key=True)
+        return document.mistake(
+            path, "unknown key", near_or_choices(str(details["loc"][-1]), known), key=True
+        )
     message, hint = _words(details, value)
     if any(path == other[: len(path)] for other in document.secret_paths):
         message = mask_secrets(message, document.secrets, shortest=1)
     if (secret := _secret_at(path, document)) and not (details.get("ctx") or {}).get("discreet"):
         expected = _EXPECTED.get(kind, "what belongs here")
         message, hint = f"what ${{{secret}}} holds (secret, not shown) is not {expected}", None
-    return _at(document, path, message, hint, key=isinstance(value, dict | list))
-
-
-def _at(document: Document, path: Path, message: str, hint: str | None, *, key: bool = False) -> Mistake:
-    mistake = document.mistake(
-        path, _clean(message, document), _clean(hint, document) if hint else None, key=key
-    )
-    return replace(mistake, path=_clean(mistake.path, document))
-
-
-def _clean(text: str, document: Document) -> str:
-    text = mask_secrets(text, document.secrets)
-    text = "".join(
-        sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in " ".join(text.split())
-    )
-    return text if len(text) <= 400 else f"{text[:399]}…"
+    return document.mistake(path, message, hint, key=isinstance(value, dict | list))
 
 
 def _secret_at(path: Path, document: Document) -> str | None:

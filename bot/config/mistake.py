@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+_LONGEST = 400  # characters of a sentence
 Path = tuple[str | int, ...]
 
 
@@ -28,8 +29,9 @@ class Mistake:
     suggestion: str | None = None
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}: " + (f"{self.path}: " if self.path else "")
-        return where + self.message + (f"; {self.suggestion}" if self.suggestion else "")
+        where = f"{self.file}:{self.line}: " + (f"{_shortened(self.path)}: " if self.path else "")
+        end = f"; {_shortened(self.suggestion)}" if self.suggestion else ""
+        return _printable(where + _shortened(self.message) + end)
 
 
 class ConfigInvalid(Exception):
@@ -38,6 +40,15 @@ class ConfigInvalid(Exception):
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(sorted(set(mistakes), key=lambda m: (m.line, m.column, m.path, m.message)))
         super().__init__(describe(self.mistakes))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _printable(text: str) -> str:
+    """One line without signs that a terminal would obey."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def describe(mistakes: Iterable[Mistake]) -> str:

@@ -214,7 +214,8 @@ class CheckSettings(Alerting):
         own = {key: item for key, item in value.items() if key in common}
         kind = value.get("type")
         declared = set(options_of(kind).model_fields) if isinstance(kind, str) and kind in kinds() else set()
-        # A key that both know, such as a time limit, reaches both.
+        declared -= {"type"}  # always the kind itself
+        # Any other key that both know, such as a time limit, reaches both.
         return own | {
             "options": {key: item for key, item in value.items() if key not in common or key in declared}
         }

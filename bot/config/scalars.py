@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, StringConstraints
 
 from bot.config.wording import shown_as, text_of
 from bot.domain.severity import Severity, parse_severity
@@ -105,7 +105,7 @@ def more_than_nothing(value: timedelta) -> timedelta:
 def parse_share(value: Any) -> float:
     """`95%` or 0.95 as 0.95. Raises ValueError for 95, which could be either."""
     text = text_of(value)
-    if match := re.fullmatch(rf"({_NUMBER})\s*%", text):
+    if (match := re.fullmatch(rf"({_NUMBER})\s*%", text)) and not text.startswith("-"):
         return float(match[1]) / 100
     if re.fullmatch(_NUMBER, text) and 0 <= float(text) <= 1:
         return float(text)
@@ -254,7 +254,7 @@ SeverityWord = Annotated[
     PlainSerializer(lambda severity: severity.word, return_type=str),
 ]
 Span = Annotated[Duration, AfterValidator(more_than_nothing)]
-Share = Annotated[float, BeforeValidator(parse_share), Field(ge=0)]
+Share = Annotated[float, BeforeValidator(parse_share)]
 LimitText = Annotated[Limit, BeforeValidator(parse_limit), _AS_TEXT]
 TargetText = Annotated[Target, BeforeValidator(parse_target), _AS_TEXT]
 StatText = Annotated[Stat, BeforeValidator(parse_stat), _AS_TEXT]

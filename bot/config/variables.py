@@ -11,7 +11,9 @@ _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^{}]|\$\{[^{
 _SECRET_NAME = re.compile(
     r"TOKEN|SECRET|PASS|KEY|DSN|CREDENTIAL|WEBHOOK|AUTH|MAIL|SMS|DISCORD|TEAMS|GCHAT|PAGERDUTY", re.IGNORECASE
 )
-_SECRET_KEY = re.compile(r".*(?:token|secret|password|api[-_]?key|dsn|authorization|cookie)", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r".*(?:token|secret|password|api[-_]?key|dsn|authorization|cookie|ping|ping_key)", re.IGNORECASE
+)
 _SLACK_TOKEN = re.compile(r"\bx(?:ox[a-z]|app)-[\w-]{6,}")
 _CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]*:[^/?#\s]*@")
 MASK = "••••"

@@ -57,7 +57,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """What a rule found: all that an alert shows of the present trouble."""
+    """What a rule found: all that an alert shows of the present trouble.
+
+    `held_by` is a failing check whose own alert explains this one, which therefore notifies nobody.
+    """
 
     rule: str
     source: Source
@@ -74,6 +77,7 @@ class Firing:
     mention: str | None = None
     channel: str | None = None
     expire_after: timedelta | None = None
+    held_by: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -151,7 +155,7 @@ def repeat(alert: Alert, firing: Firing, now: datetime) -> Change:
     """The same problem seen again: the count rises, what it shows is refreshed, severity follows."""
     seen = replace(alert, firing=firing, count=alert.count + 1, last_seen=max(now, alert.last_seen))
     if firing.severity == alert.severity:
-        return Change(alert=seen, urgent=False)
+        return Change(alert=seen, urgent=firing.held_by != alert.firing.held_by)
     text = f"{alert.severity.priority} → {firing.severity.priority}: {firing.reason}"
     event = Event(kind=EventKind.SEVERITY, at=now, text=text)
     if firing.severity < alert.severity and alert.status is Status.ACKNOWLEDGED:

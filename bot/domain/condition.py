@@ -130,9 +130,17 @@ def _syntax_message(source: str, error: str) -> str:
     return f"{shown!r} is not a condition: at character {column}, {problem}{hint}"
 
 
+_WHOLE_NUMBER = re.compile(r"(?<![\w.'\"])\d+(?![\w.])")
+
+
 def _type_message(source: str, error: str) -> str:
     shown = source if len(source) <= 200 else source[:200] + "…"
-    what = error.split(". CEL")[0]
-    if re.search(r"\bfloat\b", what) and re.search(r"\bint\b", what):
-        return f"{shown!r} calculates with a whole number; write it with a point, such as 2.0 * x"
-    return f"{shown!r} compares or calculates with values of different kinds: {what[:300]}"
+    kinds = re.match(r"Unsupported operation: (\w+) . (\w+)", error)
+    mixed = kinds is not None and {kinds[1], kinds[2]} == {"float", "int"}
+    calculates = re.search(r"[-+*/%]", source) is not None and kinds is None
+    if mixed or (calculates and _WHOLE_NUMBER.search(source) and not re.search(r"['\"]", source)):
+        number = _WHOLE_NUMBER.search(source)
+        example = f"{number[0]}.0" if number else "2.0"
+        return f"{shown!r} calculates with a whole number; write it with a point: {example}"
+    what = f": {kinds[1]} and {kinds[2]}" if kinds else ""
+    return f"{shown!r} compares or calculates with values of different kinds{what}"

@@ -31,13 +31,18 @@ class Hush:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is known already that bears on an observation; alerts and silences by fingerprint."""
+    """What is known already that bears on an observation; alerts and silences by fingerprint.
+
+    `failing` are the checks, among those its rules depend on, that are critical now.
+    """
 
     streaks: Mapping[str, Streak] = field(default_factory=dict)
     previous: Mapping[str, Value] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
     open: Mapping[str, Alert] = field(default_factory=dict)
     closed: Mapping[str, Alert] = field(default_factory=dict)
     silences: Mapping[str, Hush] = field(default_factory=dict)
+    failing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +67,7 @@ def fingerprints(
 
 def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Memory) -> Decision:
     """Judge an observation by its rules and say what becomes of each alert."""
-    names = variables(observation, memory.previous)
+    names = variables(observation, memory.previous, memory.baseline)
     judgements = judge(groups, observation, names, memory.streaks)
     return Decision(
         state=_standing(observation.state, judgements),
@@ -115,19 +120,23 @@ def _change(
 ) -> Change | None:
     current = memory.open.get(key)
     if current is not None:
-        return _continue(current, judgement, observation, names)
+        return _continue(current, judgement, observation, names, memory)
     if not judgement.raises:
         return None
-    firing = _firing(judgement, observation, names)
+    firing = _firing(judgement, observation, names, memory)
     change = _begin(firing, judgement, observation.at, memory.closed.get(key))
     return _hushed(change, memory.silences.get(key), observation.at)
 
 
 def _continue(
-    current: Alert, judgement: Judgement, observation: Observation, names: Mapping[str, Any]
+    current: Alert,
+    judgement: Judgement,
+    observation: Observation,
+    names: Mapping[str, Any],
+    memory: Memory,
 ) -> Change | None:
     if judgement.verdict.outcome is Outcome.TRUE:
-        return lifecycle.repeat(current, _firing(judgement, observation, names), observation.at)
+        return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
     # Where several sources raise one alert, only the one that was bad last can say that it is over.
     if judgement.clears and current.firing.source == observation.source:
         return lifecycle.recover(current, observation.summary, observation.at)
@@ -163,7 +172,9 @@ def _hushed(change: Change | None, silence: Hush | None, now: datetime) -> Chang
     return replace(change, alert=quiet, events=(*change.events, event))
 
 
-def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, Any]) -> Firing:
+def _firing(
+    judgement: Judgement, observation: Observation, names: Mapping[str, Any], memory: Memory
+) -> Firing:
     rule, verdict = judgement.rule, judgement.verdict
     return Firing(
         rule=rule.name,
@@ -171,7 +182,7 @@ def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, 
         resource=rule.resource_of(observation, names),
         severity=rule.severity or verdict.severity or Severity.MEDIUM,
         category=rule.category,
-        title=render(rule.title, names),
+        title=verdict.title or render(rule.title, names),
         message=render(rule.message, names) if rule.message else "",
         reason=verdict.reason,
         fields=dict(list(observation.fields.items())[:_MOST_FIELDS]),
@@ -181,6 +192,7 @@ def _firing(judgement: Judgement, observation: Observation, names: Mapping[str, 
         mention=rule.mention,
         channel=rule.channel,
         expire_after=rule.expire,
+        held_by=next((name for name in rule.depends_on if name in memory.failing), None),
     )
 
 

@@ -32,7 +32,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One finding about one resource at one instant (aware UTC)."""
+    """One finding about one resource at one instant (aware UTC).
+
+    A `watch` is a look at a job between its runs: nothing was reported, time passed.
+    """
 
     source: Source
     resource: str
@@ -42,10 +45,18 @@ class Observation:
     fields: Mapping[str, Value] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
     remedy: str | None = None
+    watch: bool = False
 
 
-def variables(observation: Observation, previous: Mapping[str, Value] | None = None) -> dict[str, Any]:
-    """The names a rule may use: the fields, who reported them, and `previous.x`."""
+def variables(
+    observation: Observation,
+    previous: Mapping[str, Value] | None = None,
+    baseline: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """The names a rule may use: the fields, who reported them, `previous.x`, `baseline.x` and `change.x`.
+
+    `change.x` is how far x is from its baseline, as a share of it: -0.35 for 35 % less.
+    """
     source = observation.source
     names: dict[str, Any] = {
         "state": observation.state.value,
@@ -56,7 +67,15 @@ def variables(observation: Observation, previous: Mapping[str, Value] | None = N
     if source.kind is SourceKind.JOB:
         names.setdefault("job_name", source.name)
     names["previous"] = complete(previous or {})
+    names["baseline"] = dict(baseline or {})
+    names["change"] = {name: _change(names.get(name), usual) for name, usual in (baseline or {}).items()}
     return names
+
+
+def _change(value: Any, usual: float) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not usual:
+        return None
+    return (value - usual) / abs(usual)
 
 
 def complete(fields: Mapping[str, Value]) -> dict[str, Value]:

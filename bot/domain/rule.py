@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,13 +18,14 @@ from checks.result import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a rule's test says, with the reason a person can read."""
+    """What a rule's test says, with the reason a person can read; a `title` replaces the rule's own."""
 
     outcome: Outcome
     reason: str = ""
     severity: Severity | None = None
     overage: Overage | None = None
     field: str | None = None
+    title: str | None = None
 
 
 class Question(Protocol):
@@ -171,7 +173,9 @@ class Rule:
 
     `severity` None leaves it to the verdict. `failures` and `recoveries` count observations in a row;
     `hold` is how long the answer must have been yes. `expire`: an alert not heard of for so long is closed.
-    `title`, `message` and `resource` are templates. `goes_on`: in a first-match group, ask the next rules too.
+    `title`, `message` and `resource` are templates. While a check of `depends_on` fails, its alert is told
+    and this one is held. `goes_on`: in a first-match group, ask the next rules too. `ended_by_run`: asked of runs
+    and between them, but only a run ends its alerts. `compares`: fields its question measures by their baseline.
     """
 
     name: str
@@ -190,7 +194,10 @@ class Rule:
     dedupe: timedelta = timedelta(hours=1)
     expire: timedelta | None = None
     resource: str | None = None
+    depends_on: tuple[str, ...] = ()
     goes_on: bool = False
+    ended_by_run: bool = False
+    compares: frozenset[str] = frozenset()
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
         """What the alert is about: the observation's resource, unless the rule has a template of its own."""
@@ -257,13 +264,14 @@ def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], s
         verdict = replace(verdict, outcome=Outcome.FALSE)
     streak = streak.advanced(verdict.outcome, observation.at)
     true = verdict.outcome is Outcome.TRUE
+    ends = verdict.outcome is Outcome.FALSE and not (observation.watch and rule.ended_by_run)
     held = true and streak.since is not None and observation.at - streak.since >= rule.hold
     return Judgement(
         rule=rule,
         verdict=verdict,
         streak=streak,
         raises=held and streak.matches >= rule.failures,
-        clears=verdict.outcome is Outcome.FALSE and streak.clears >= rule.recoveries,
+        clears=ends and streak.clears >= rule.recoveries,
     )
 
 
@@ -276,4 +284,23 @@ def _asked(question: Question, observation: Observation, names: Mapping[str, Any
 
 def _succeeded(observation: Observation) -> bool:
     """A job that ended well has none of the troubles its run no longer mentions."""
-    return observation.source.kind is SourceKind.JOB and observation.state is State.OK
+    is_run = observation.source.kind is SourceKind.JOB and not observation.watch
+    return is_run and observation.state is State.OK
+
+
+_USUAL = re.compile(r"\b(?:baseline|change)\.(\w+)")
+
+
+def baselines_of(groups: tuple[RuleGroup, ...]) -> frozenset[str]:
+    """The fields whose baseline some rule's condition or message asks for."""
+    found: set[str] = set()
+    for group in groups:
+        for rule in group.rules:
+            texts = [rule.title, rule.message or ""]
+            if isinstance(rule.question, Expression):
+                texts.append(rule.question.condition.source)
+            if isinstance(rule.question, Standing):
+                texts += [condition.source for _, condition in rule.question.conditions]
+            found.update(name for text in texts for name in _USUAL.findall(text))
+            found.update(rule.compares)
+    return frozenset(found)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.observation import Observation, Source, SourceKind, clean, clean_text
 from checks.result import Diagnostic, State, Value
+
+REFUSED = "duplicate_run"
+"""The error of a run that was refused its job's lock."""
 
 
 class RunStatus(StrEnum):
@@ -18,6 +21,15 @@ class RunStatus(StrEnum):
     SUCCESS = "SUCCESS"
     ERROR = "ERROR"
     TIMEOUT = "TIMEOUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A notice that a run has begun. `rid` is the id that its end will carry, if the job gives one."""
+
+    job: str
+    rid: str | None
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +44,30 @@ class Run:
     duration_seconds: float | None = None
     exit_code: int | None = None
     fields: Mapping[str, Value] = field(default_factory=dict)
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When it began, as far as its duration tells."""
+        if self.duration_seconds is None:
+            return None
+        return self.finished_at - timedelta(seconds=self.duration_seconds)
+
+    @property
+    def rid(self) -> str | None:
+        """The id by which its start was announced."""
+        rid = self.fields.get("rid")
+        return rid if isinstance(rid, str) and rid else self.run_id
+
+    @property
+    def was_refused(self) -> bool:
+        """It never ran, because another run held the job's lock (requirement FY1)."""
+        return self.status is RunStatus.ERROR and is_refusal(self.fields)
+
+
+def is_refusal(fields: Mapping[str, Value]) -> bool:
+    """Whether a run's fields name the refused lock as its error."""
+    codes = fields.get("error_codes")
+    return fields.get("error") == REFUSED or (isinstance(codes, list) and REFUSED in codes)
 
 
 def observation_of(run: Run, now: datetime) -> Observation:
@@ -71,6 +107,12 @@ def cleaned_run(run: Run) -> Run:
         duration_seconds=duration if duration is None or math.isfinite(duration) else None,
         fields={clean_text(name)[:200]: clean(value) for name, value in run.fields.items()},
     )
+
+
+def notice_of(start: Start) -> Observation:
+    """What a start is known by until it is written; no rule sees it."""
+    source = Source(kind=SourceKind.JOB, name=start.job)
+    return Observation(source=source, resource=start.job, state=State.PENDING, at=start.at)
 
 
 def summary(run: Run) -> str:

@@ -49,8 +49,10 @@ class Overview:
 
     @property
     def loud(self) -> list[Alert]:
-        """Open alerts that are not silenced."""
-        return [alert for alert in self.alerts if not alert.is_silenced(self.at)]
+        """Open alerts that notify: neither silenced nor explained by another."""
+        return [
+            alert for alert in self.alerts if not alert.is_silenced(self.at) and alert.firing.held_by is None
+        ]
 
     @property
     def critical(self) -> int:

@@ -15,8 +15,8 @@ from handlers.slack.definitions import COMMANDS
 from storage import runs
 from storage.database import Database
 
-WORDS = ("status", "logs", "alerts", "help")
 HEARTBEAT = "heartbeat_check"
+WORDS = ("status", "logs", "alerts", "help", HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class Answering:
                 return await self._alerts()
             case "help":
                 return self.help()
+            case "heartbeat" | "heartbeat_check":
+                return await self.heartbeat()
         near = closest_word(word, WORDS)
         meant = f" Did you mean `{near}`?" if near else ""
         return self.help(f"I do not know {outside(word, 60)!r}.{meant}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import trustme
 
-from checks._client import probe_client
+from checks.client import probe_client
 from checks.options import CheckContext
 from checks.result import CheckResult
 
@@ -39,9 +39,7 @@ async def means(clock: Callable[[], datetime] | None = None) -> AsyncIterator[Ch
 
 
 @asynccontextmanager
-async def listening(
-    serve: Serve, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
-) -> AsyncIterator[int]:
+async def listening(serve: Serve, tls: ssl.SSLContext | None = None, port: int = 0) -> AsyncIterator[int]:
     """A TCP server of the test's own; gives its port. Its connections end with it."""
     tasks: set[asyncio.Task[None]] = set()
 
@@ -57,7 +55,7 @@ async def listening(
             tasks.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(handle, host, 0, ssl=tls)
+    server = await asyncio.start_server(handle, "127.0.0.1", port, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -118,6 +116,20 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
         return context
+
+
+async def cut_off(probe: Callable[[float], Awaitable[CheckResult]], words: str) -> CheckResult:
+    """The result of a probe that its deadline ends, with these words in its summary.
+
+    On a busy machine a short deadline may come before the step a test means; then a longer one is tried.
+    """
+    for seconds in (0.2, 1.0, 5.0):
+        result = await probe(seconds)
+        if words in result.summary:
+            break
+    assert f"within {seconds:g} s" in result.summary
+    assert words in result.summary
+    return result
 
 
 def text_of(result: CheckResult) -> str:

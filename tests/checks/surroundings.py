@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
+from checks.client import probe_client
 from checks.kinds import options_of
 from checks.options import Check, CheckContext
 from checks.result import CheckResult
@@ -39,7 +39,7 @@ class SetClock:
 async def surroundings(clock: SetClock | None = None, zone: tzinfo = UTC) -> AsyncIterator[CheckContext]:
     """A check's context with a real HTTP client and real threads."""
     with ThreadPoolExecutor(4) as threads:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with probe_client() as client:
             yield CheckContext(http=client, threads=threads, timezone=zone, clock=clock or SetClock())
 
 

@@ -15,7 +15,7 @@ import dns.rrset
 import pytest
 from pydantic import ValidationError
 
-from checks._deadline import run_within
+from checks.deadline import run_within
 from checks.dns import Options
 from checks.options import CheckContext
 from checks.result import CheckResult, State
@@ -107,9 +107,9 @@ async def test_a_name_that_resolves_is_ok_with_its_values(context: CheckContext)
         ({"expect": ["10.0.0.1", "10.0.0.2"], "exact": True}, None),
         ({"expect": ["10.0.0.1", "10.9.9.9"]}, "without 10.9.9.9"),
         ({"expect": "10.0.0.1", "exact": True}, "also gives 10.0.0.2"),
-        ({"name": "example", "type": "mx", "expect": "10 MAIL.example"}, None),
-        ({"name": "example", "type": "TXT", "expect": "v=spf1 -all"}, None),
-        ({"name": "www.example", "type": "CNAME", "expect": "api.example."}, None),
+        ({"name": "example", "record": "mx", "expect": "10 MAIL.example"}, None),
+        ({"name": "example", "record": "TXT", "expect": "v=spf1 -all"}, None),
+        ({"name": "www.example", "record": "CNAME", "expect": "api.example."}, None),
     ],
 )
 async def test_answers_are_compared_with_what_is_expected(
@@ -133,7 +133,7 @@ async def test_a_name_that_does_not_exist_is_told(context: CheckContext) -> None
 
 async def test_a_name_without_records_of_the_type_is_told(context: CheckContext) -> None:
     async with name_server() as server:
-        result = await probe(context, server, type="AAAA")
+        result = await probe(context, server, record="AAAA")
     assert result.state is State.CRITICAL
     assert result.summary == "api.example AAAA has no records of this type"
 
@@ -173,8 +173,8 @@ async def test_a_server_that_answers_rubbish_is_told(context: CheckContext) -> N
     [
         ({"name": ""}, "at least 1"),
         ({"name": "a..b"}, "not a name"),
-        ({"name": "a", "type": "WHAT"}, "not a type of record"),
-        ({"name": "a", "type": "AXFR"}, "not a type of record"),
+        ({"name": "a", "record": "WHAT"}, "not a type of record"),
+        ({"name": "a", "record": "AXFR"}, "not a type of record"),
         ({"name": "a", "server": "ns.example"}, "not an address"),
     ],
 )

@@ -16,8 +16,8 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from checks._deadline import run_within
 from checks._secrets import masked
+from checks.deadline import run_within
 from checks.http import Options
 from checks.options import CheckContext
 from checks.result import CheckResult, State
@@ -25,6 +25,7 @@ from tests.checks.means import (
     Authority,
     ShiftedClock,
     answering,
+    cut_off,
     listening,
     means,
     silence,
@@ -141,26 +142,12 @@ async def test_cookies_of_one_probe_do_not_reach_the_next(context: CheckContext)
 
 
 async def test_the_95th_percentile_passes_over_one_slow_answer_in_twenty(context: CheckContext) -> None:
-    slow = asyncio.Event()
-
-    async def handle(_: web.Request) -> web.Response:
-        if slow.is_set():
-            await asyncio.sleep(0.15)
-        return web.Response()
-
-    async with serving(a=handle) as site:
+    async with serving(a=saying()) as site:
         check = Options(url=f"{site}/a").build(context)
-        for _ in range(18):
-            await check.run()
-        slow.set()
-        once = await check.run()
-        slow.clear()
-        after_one = await check.run()
-        slow.set()
-        after_two = await check.run()
-    assert float(str(once.fields["response_time_ms"])) >= 150
-    assert float(str(after_one.fields["response_time_p95_ms"])) < 150
-    assert float(str(after_two.fields["response_time_p95_ms"])) >= 150
+        results = [await check.run() for _ in range(25)]
+    times = [float(str(result.fields["response_time_ms"])) for result in results]
+    second_slowest_of_twenty = sorted(times[-20:])[-2]
+    assert results[-1].fields["response_time_p95_ms"] == second_slowest_of_twenty
 
 
 async def test_a_slow_answer_shows_where_the_time_went(context: CheckContext) -> None:
@@ -174,7 +161,7 @@ async def test_a_slow_answer_shows_where_the_time_went(context: CheckContext) ->
     timings = {d.title: d.text for d in result.diagnostics}["Timings"]
     phases = {line.rsplit(None, 2)[0]: float(line.split()[-2]) for line in timings.splitlines()}
     assert {"dns", "connect", "first byte", "download"} == set(phases)
-    assert phases["first byte"] >= 250
+    assert phases["first byte"] >= 240
 
 
 # What is not as expected
@@ -361,9 +348,13 @@ async def test_a_name_that_does_not_resolve_is_named(context: CheckContext) -> N
 
 async def test_silence_ends_with_the_deadline_and_says_how_far_it_came(context: CheckContext) -> None:
     async with listening(silence) as port:
-        result = await probe(context, seconds=0.2, url=f"http://127.0.0.1:{port}/")
+        url = f"http://127.0.0.1:{port}/"
+        result = await cut_off(
+            lambda seconds: probe(context, seconds, url=url),
+            f"s: connected to 127.0.0.1:{port}, then silence",
+        )
     assert result.state is State.CRITICAL
-    assert result.summary == f"no answer within 0.2 s: connected to 127.0.0.1:{port}, then silence"
+    assert result.summary.startswith("no answer within ")
     assert result.fields == {"up": 0}
     assert "first byte not finished" in text_of(result)
 
@@ -378,19 +369,22 @@ async def test_slow_headers_end_with_the_deadline(context: CheckContext) -> None
             await asyncio.sleep(0.05)
 
     async with listening(drip) as port:
-        result = await probe(context, seconds=0.2, url=f"http://127.0.0.1:{port}/")
-    assert "then silence" in result.summary
+        url = f"http://127.0.0.1:{port}/"
+        await cut_off(lambda seconds: probe(context, seconds, url=url), "then silence")
 
 
 async def test_a_body_that_never_ends_within_the_deadline_is_told(context: CheckContext) -> None:
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def stop_short(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
         await reader.read()
 
-    async with listening(drip) as port:
-        result = await probe(context, seconds=0.2, url=f"http://127.0.0.1:{port}/")
-    assert result.summary == f"no answer within 0.2 s: the answer from 127.0.0.1:{port} began but did not end"
+    async with listening(stop_short) as port:
+        url = f"http://127.0.0.1:{port}/"
+        await cut_off(
+            lambda seconds: probe(context, seconds, url=url),
+            f"s: the answer from 127.0.0.1:{port} began but did not end",
+        )
 
 
 async def test_an_endless_body_is_read_to_its_limit(context: CheckContext) -> None:
@@ -576,10 +570,12 @@ async def test_several_urls_of_which_none_can_be_reached_are_critical(context: C
 
 async def test_one_silent_url_does_not_hide_the_others(context: CheckContext) -> None:
     async with serving(a=saying()) as site, listening(silence) as port:
-        result = await probe(context, seconds=0.3, urls=[f"{site}/a", f"http://127.0.0.1:{port}/"])
+        urls = [f"{site}/a", f"http://127.0.0.1:{port}/"]
+        result = await cut_off(
+            lambda seconds: probe(context, seconds, urls=urls), f"1 of 2 URLs fail: http://127.0.0.1:{port}/ "
+        )
     assert result.state is State.OK
     assert result.fields["error_rate"] == 0.5
-    assert "no answer within 0.3 s" in result.summary
 
 
 # TLS

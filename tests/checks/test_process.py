@@ -12,14 +12,16 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
+import psutil
 import pytest
 from pydantic import ValidationError
 
-from checks._deadline import run_within
 from checks._trend import slope
+from checks.deadline import run_within
 from checks.options import CheckContext
 from checks.process import Options, ProcessCheck
 from checks.result import State
@@ -168,15 +170,22 @@ async def test_a_pid_file_leads_to_its_process(context: CheckContext, mark: str,
 
 
 async def test_processor_time_is_of_the_time_between_runs(context: CheckContext, mark: str) -> None:
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass", mark])
+    check = watching(context, match=mark)
+    busy = subprocess.Popen([sys.executable, "-c", "print(1, flush=True)\nwhile True: pass", mark], stdout=-1)
     try:
-        while not Path(f"/proc/{busy.pid}/cmdline").read_text().rstrip("\0").endswith(mark):
-            await asyncio.sleep(0.001)
-        result = await watching(context, match=mark).run()
+        assert busy.stdout
+        busy.stdout.readline()
+        began = perf_counter()
+        await check.run()
+        at_first = psutil.Process(busy.pid).cpu_times().user
+        while psutil.Process(busy.pid).cpu_times().user - at_first < 0.2:
+            await asyncio.sleep(0.01)
+        result = await check.run()
+        took = perf_counter() - began
     finally:
         busy.kill()
-        busy.wait()
-    assert 15 < float(str(result.fields["cpu_percent"])) < 150
+        busy.communicate()
+    assert 0.19 / took * 100 <= float(str(result.fields["cpu_percent"])) < 150
 
 
 async def test_growing_memory_shows_as_megabytes_an_hour(

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from checks._deadline import run_within
 from checks._tls import Certificate
+from checks.deadline import run_within
 from checks.options import CheckContext
 from checks.result import CheckResult, State
 from checks.tls import Options

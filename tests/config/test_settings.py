@@ -231,3 +231,21 @@ def test_settings_cannot_be_changed() -> None:
 def test_commands_without_slack_need_no_tokens() -> None:
     settings = parse(b"slack: {bot_token: '${SLACK_BOT_TOKEN}'}\n", "tocsin.yml", {}, tokens_needed=False)
     assert list(settings.checks) == ["host"]
+
+
+def test_a_key_that_a_kind_knows_as_well_reaches_both() -> None:
+    check = read("checks: {a: {type: file, path: a.csv, every: 5m, due: '11:30'}}\n").checks["a"]
+    assert check.due == time(11, 30)
+    assert check.options.model_dump()["due"] is not None
+
+
+def test_the_type_is_always_the_kind() -> None:
+    check = read("checks: {a: {type: dns, name: example.com, record: MX}}\n").checks["a"]
+    assert check.type == "dns"
+    assert check.options.model_dump()["record"] == "MX"
+
+
+def test_members_of_a_group_have_no_schedule_of_their_own() -> None:
+    group = read("checks: {g: {type: group, every: 5m, checks: {a: {type: system}}}}\n").checks["g"]
+    assert group.every == timedelta(minutes=5)
+    assert group.checks["a"].every is None

@@ -389,7 +389,7 @@ async def test_the_app_hears_messages_and_mentions_where_it_is(
 
     async with connected(workspace, app):
         await workspace.say("general", "heartbeat_check")
-        await workspace.say("random", "the app is not in here")
+        await workspace.mention("random", "the app is not in here")
         await workspace.say(workspace.direct("U0SAM"), "help", user="U0SAM")
         await workspace.mention("alerts", "status")
 

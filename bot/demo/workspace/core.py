@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.demo.workspace import payloads
+from bot.demo.workspace import envelopes
 from bot.demo.workspace.clock import Clock
 from bot.demo.workspace.errors import Refusal
 from bot.demo.workspace.faults import Faults
@@ -117,32 +117,37 @@ class Core:
     def post(self, message: Message) -> list[Envelope]:
         """Store a message and tell the app, when it may read the channel."""
         self.state.add_message(message)
-        envelopes = self._tell(message, payloads.message_event(self.state, message))
-        named = f"<@{BOT_USER}>" in message.text and message.user != BOT_USER
-        if named and not self.state.channels[message.channel].is_im and "app_mentions:read" in self.scopes:
-            mention = payloads.event(self.state, payloads.mention_event(self.state, message))
-            envelopes.append(self.hub.send("events_api", mention))
-        return envelopes
+        sent = self._tell(message, envelopes.message_event(self.state, message))
+        if self._is_mention(message):
+            mention = envelopes.event(self.state, envelopes.mention_event(self.state, message))
+            sent.append(self.hub.send("events_api", mention))
+        return sent
+
+    def _is_mention(self, message: Message) -> bool:
+        """Whether this names the app where a mention reaches it: in a channel it is in."""
+        channel = self.state.channels[message.channel]
+        is_heard = BOT_USER in channel.members and not channel.is_im and "app_mentions:read" in self.scopes
+        return is_heard and message.user != BOT_USER and f"<@{BOT_USER}>" in message.text
 
     def edited(self, message: Message, editor: str) -> None:
         """Mark a stored message edited, and tell everybody."""
         message.edited, message.edited_by = self.state.next_ts(), editor
         self.state.changed(message)
         if not message.ephemeral_to:
-            self._tell(message, payloads.change_event(self.state, message, message.edited, deleted=False))
+            self._tell(message, envelopes.change_event(self.state, message, message.edited, deleted=False))
 
     def delete(self, message: Message) -> None:
         """Remove a message, and tell everybody."""
         self.state.delete_message(message)
         if not message.ephemeral_to:
             self._tell(
-                message, payloads.change_event(self.state, message, self.state.next_ts(), deleted=True)
+                message, envelopes.change_event(self.state, message, self.state.next_ts(), deleted=True)
             )
 
     def _tell(self, message: Message, content: Json) -> list[Envelope]:
         if message.ephemeral_to or not self.may_read(self.state.channels[message.channel]):
             return []
-        return [self.hub.send("events_api", payloads.event(self.state, content))]
+        return [self.hub.send("events_api", envelopes.event(self.state, content))]
 
     def may_read(self, channel: Channel) -> bool:
         """Whether the app gets this channel's messages: it is in it and has the scope."""

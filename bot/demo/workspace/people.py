@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.demo.workspace import payloads
+from bot.demo.workspace import envelopes, payloads
 from bot.demo.workspace.core import Core, ResponseUrl
 from bot.demo.workspace.entries import Choice, NotOffered, chosen, entered, mistakes, stateful
 from bot.demo.workspace.errors import NotDelivered, Refusal
@@ -53,8 +53,8 @@ class UserSide:
             user=user,
             text=text,
             thread_ts=thread_ts,
-            blocks=payloads.rich_text_of(text),
-            client_msg_id=payloads.new_client_id(),
+            blocks=envelopes.rich_text_of(text),
+            client_msg_id=envelopes.new_client_id(),
         )
         await self._taken(self.core.post(message))
         return payloads.message_json(self.core.state, message)
@@ -71,7 +71,7 @@ class UserSide:
             self.core.notice(user, place.id, f"{command} is not a valid command.")
             return Outcome(ok=False, error="unknown_command")
         answer_to = ResponseUrl(channel=place.id, user=user, issued=self.core.clock())
-        payload = payloads.slash_command(
+        payload = envelopes.slash_command(
             self.core.state,
             place,
             user,
@@ -94,8 +94,8 @@ class UserSide:
 
     async def open_home(self, user: str = "U0ALEX") -> Outcome:
         """Open the app's home tab."""
-        content = payloads.home_opened(self.core.state, user, self.core.state.next_ts())
-        envelope = self.core.hub.send("events_api", payloads.event(self.core.state, content))
+        content = envelopes.home_opened(self.core.state, user, self.core.state.next_ts())
+        envelope = self.core.hub.send("events_api", envelopes.event(self.core.state, content))
         await self._taken([envelope])
         return Outcome(ok=True)
 
@@ -115,7 +115,7 @@ class UserSide:
         message = self._message(channel, ts, user)
         found = [
             (block, element)
-            for block, element in _held(payloads.blocks_of(message), action_id, block_id)
+            for block, element in _held(envelopes.blocks_of(message), action_id, block_id)
             if value is None or element.get("value") == value
         ]
         return await self._act_on_message(message, user, _only(found, action_id), None)
@@ -133,7 +133,7 @@ class UserSide:
     ) -> Outcome:
         """Choose in a message's menu, picker, overflow or checkboxes; options by their value."""
         message = self._message(channel, ts, user)
-        found = _held(payloads.blocks_of(message), action_id, block_id)
+        found = _held(envelopes.blocks_of(message), action_id, block_id)
         return await self._act_on_message(message, user, _only(found, action_id), choice, values)
 
     async def _act_on_message(
@@ -146,12 +146,12 @@ class UserSide:
     ) -> Outcome:
         block, element = place
         entry = chosen(element, choice)
-        taken = payloads.action(block, element, entry, self.core.state.next_ts())
+        taken = envelopes.action(block, element, entry, self.core.state.next_ts())
         if values is None and list(stateful([block])) and entry:
             kept = {"type": element["type"], **entry}
             values = {block["block_id"]: {element["action_id"]: kept}}
         is_ephemeral = bool(message.ephemeral_to)
-        payload = payloads.message_action(
+        payload = envelopes.message_action(
             self.core.state,
             message,
             user,
@@ -185,9 +185,9 @@ class UserSide:
             view.values.setdefault(block["block_id"], {})[action_id] = {"type": element["type"], **entry}
         if block["type"] == "input" and not block.get("dispatch_action"):
             return Outcome(ok=True)
-        taken = payloads.action(block, element, entry, self.core.state.next_ts())
+        taken = envelopes.action(block, element, entry, self.core.state.next_ts())
         trigger_id = self.core.issue_trigger(user, view.id)
-        payload = payloads.view_action(self.core.state, view, user, taken, trigger_id=trigger_id)
+        payload = envelopes.view_action(self.core.state, view, user, taken, trigger_id=trigger_id)
         return await self._interact(user, "", payload)
 
     async def submit(self, view_id: str, values: Json | None = None, *, user: str = "U0ALEX") -> Outcome:
@@ -201,7 +201,7 @@ class UserSide:
                 ok=False, error="incomplete", response={"response_action": "errors", "errors": wrong}
             )
         trigger_id = self.core.issue_trigger(user, view.id)
-        payload = payloads.view_submission(self.core.state, view, user, trigger_id=trigger_id)
+        payload = envelopes.view_submission(self.core.state, view, user, trigger_id=trigger_id)
         try:
             response = await self.core.hub.ask("interactive", payload)
             self._follow(view, response or {})
@@ -242,7 +242,7 @@ class UserSide:
         closed = self.core.state.close_views(user, 0 if clears else stack.index(view))
         for each in closed:
             if each.content.get("notify_on_close"):
-                payload = payloads.view_closed(self.core.state, each, user, is_cleared=clears)
+                payload = envelopes.view_closed(self.core.state, each, user, is_cleared=clears)
                 outcome = await self._interact(user, "", payload)
                 if not outcome.ok:
                     return outcome
@@ -327,7 +327,7 @@ class UserSide:
 
 
 def _held(blocks: list[Json], action_id: str, block_id: str | None) -> list[tuple[Json, Json]]:
-    return list(payloads.elements_named(blocks, action_id, block_id))
+    return list(envelopes.elements_named(blocks, action_id, block_id))
 
 
 def _only(found: list[tuple[Json, Json]], action_id: str) -> tuple[Json, Json]:

@@ -31,8 +31,7 @@ function unknown(type) {
 const text = (spec, place) => textObject(spec, place.surface.workspace);
 
 function header(block, place) {
-  const level = place.surface.kind === "message" ? 4 : 3;
-  return h("div", { class: "block header", role: "heading", "aria-level": level }, text(block.text, place));
+  return h("div", { class: "block header", role: "heading", "aria-level": 2 }, text(block.text, place));
 }
 
 function section(block, place) {
@@ -111,7 +110,7 @@ function table(block, place) {
   };
   return h(
     "div",
-    { class: "block table-frame", tabindex: "0", role: "region", "aria-label": block.caption || "Table" },
+    { class: "block table-frame", tabindex: "0", role: "group", "aria-label": block.caption || "Table" },
     h(
       "table",
       {},

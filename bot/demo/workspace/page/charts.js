@@ -92,7 +92,7 @@ function figures({ title, chart }) {
   const head = (...names) => h("thead", {}, h("tr", {}, names.map((name) => h("th", { scope: "col" }, name))));
   const row = (name, values) => h("tr", {}, h("th", { scope: "row" }, name), values.map((value) => h("td", { class: "number" }, value)));
   const frame = (...parts) =>
-    h("div", { class: "table-frame", tabindex: "0", role: "region", "aria-label": `Figures of ${title}` }, h("table", {}, parts));
+    h("div", { class: "table-frame", tabindex: "0", role: "group", "aria-label": `Figures of ${title}` }, h("table", {}, parts));
   if (chart.type === "pie") {
     const total = sum(chart.segments ?? []);
     const rows = (chart.segments ?? []).map((part) => row(part.label, [number.format(part.value), percent(part.value, total)]));

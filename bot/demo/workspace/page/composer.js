@@ -11,10 +11,11 @@ const MAX_HEIGHT = 220;
 export function composer({ workspace, label, placeholder, send, run }) {
   const ids = { list: freshId("suggestions"), problem: freshId("problem") };
   const box = h("textarea", {
-    class: "composer-box", rows: 1, placeholder, "aria-label": label, role: "combobox", "aria-expanded": "false",
-    "aria-autocomplete": "list", "aria-controls": ids.list, "aria-describedby": ids.problem,
+    class: "composer-box", rows: 1, placeholder, "aria-label": label, "aria-haspopup": "listbox", "aria-autocomplete": "list",
+    "aria-controls": ids.list, "aria-describedby": ids.problem,
   });
   const problem = h("p", { class: "composer-problem", id: ids.problem, role: "status" });
+  const tally = h("span", { class: "visually-hidden", role: "status" });
   const usage = h("p", { class: "composer-usage" });
   const list = h("div", { class: "suggestions", id: ids.list, role: "listbox", "aria-label": "Suggestions", hidden: true });
   const sendButton = h("button", { type: "button", class: "icon-button is-send", "aria-label": "Send", title: "Send", disabled: true }, icon("send"));
@@ -43,7 +44,7 @@ export function composer({ workspace, label, placeholder, send, run }) {
 
   function drawOffers() {
     list.hidden = !offers.length;
-    box.setAttribute("aria-expanded", String(!list.hidden));
+    tally.textContent = offers.length ? `${offers.length} ${offers.length === 1 ? "suggestion" : "suggestions"}` : "";
     list.replaceChildren(...offers.map(offerRow));
     if (offers.length) box.setAttribute("aria-activedescendant", `${ids.list}-${lit}`);
     else box.removeAttribute("aria-activedescendant");
@@ -135,6 +136,7 @@ export function composer({ workspace, label, placeholder, send, run }) {
     list,
     h("div", { class: "composer-frame" }, box, h("div", { class: "composer-tools" }, slash, at, usage, sendButton)),
     problem,
+    tally,
   );
   return { node, focus: () => box.focus(), box };
 }

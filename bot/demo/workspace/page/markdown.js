@@ -41,7 +41,7 @@ function fence(source) {
 
 function heading(source) {
   const [, signs, words] = /^(#+)\s+(.*?)\s*#*$/.exec(source.shift());
-  return h("p", { class: `markdown-heading level-${signs.length}`, role: "heading", "aria-level": signs.length + 2 }, inline(words));
+  return h("p", { class: `markdown-heading level-${signs.length}`, role: "heading", "aria-level": signs.length + 1 }, inline(words));
 }
 
 function quote(source) {
@@ -75,7 +75,7 @@ function table(source) {
   const [head, ...rows] = takeWhile(source, (line) => ROW.test(line)).filter((line) => !/^[\s|:-]+$/.test(line)).map(cells);
   return h(
     "div",
-    { class: "table-frame", tabindex: "0", role: "region", "aria-label": "Table" },
+    { class: "table-frame", tabindex: "0", role: "group", "aria-label": "Table" },
     h(
       "table",
       {},

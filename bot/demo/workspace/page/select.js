@@ -25,7 +25,7 @@ export function selectControl({ groups, chosen = [], multiple = false, placehold
     if (!picked.length) value.replaceChildren(placeholder);
     else if (multiple) value.replaceChildren(...picked.map((option) => h("span", { class: "chip" }, option.draw())));
     else value.replaceChildren(...[picked[0].draw()].flat());
-    button.setAttribute("aria-label", `${label}: ${picked.map((option) => option.text).join(", ") || "nothing chosen"}`);
+    button.setAttribute("aria-label", `${label}: ${picked.map((option) => option.text).join(", ") || placeholder}`);
   }
 
   function choose(key) {

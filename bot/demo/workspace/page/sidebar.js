@@ -53,14 +53,16 @@ function appPlace(app, workspace, current) {
 function link({ id, sign, name, notes, channel, workspace, current }) {
   const unread = channel && workspace.unread(channel);
   const mentions = channel ? workspace.mentions(channel) : 0;
-  const state = mentions ? `, ${mentions} ${mentions === 1 ? "mention" : "mentions"}` : unread ? ", unread" : "";
+  const state = mentions ? `${mentions} ${mentions === 1 ? "mention" : "mentions"}` : unread ? "unread" : "";
+  const spoken = [notes, state].filter(Boolean).join(", ");
   const classes = ["place", unread && "is-unread", channel?.is_archived && "is-archived"].filter(Boolean).join(" ");
   return h(
     "a",
-    { class: classes, href: `#/${id}`, data: { place: id }, "aria-current": current === id ? "page" : null, "aria-label": `${name}${notes ? `, ${notes}` : ""}${state}` },
+    { class: classes, href: `#/${id}`, data: { place: id }, "aria-current": current === id ? "page" : null },
     h("span", { class: "place-sign" }, sign),
     h("span", { class: "place-name" }, name),
-    mentions > 0 ? h("span", { class: "badge" }, mentions) : unread && h("span", { class: "unread-dot" }),
+    spoken && h("span", { class: "visually-hidden" }, `(${spoken})`),
+    mentions > 0 ? h("span", { class: "badge", "aria-hidden": "true" }, mentions) : unread && h("span", { class: "unread-dot" }),
   );
 }
 
@@ -89,9 +91,9 @@ export function drawAccount(workspace, switchTo) {
   const name = workspace.realName(workspace.me);
   const button = h(
     "button",
-    { type: "button", class: "account", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": `You are ${name}. Be someone else` },
+    { type: "button", class: "account", "aria-haspopup": "menu", "aria-expanded": "false" },
     personAvatar(name, "avatar is-small"),
-    h("span", { class: "account-words" }, h("span", { class: "quiet" }, "You are"), h("strong", {}, name)),
+    h("span", { class: "account-words" }, h("span", { class: "quiet" }, "You are "), h("strong", {}, name), h("span", { class: "visually-hidden" }, "(be someone else)")),
     icon("chevron", 16),
   );
   button.addEventListener("click", () => {

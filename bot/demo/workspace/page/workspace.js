@@ -22,6 +22,7 @@ export class Workspace extends EventTarget {
   #threads = new Map();
   #stop = null;
   #early = null;
+  #changes = new Map();
 
   /** Enter as `user`, or as whom the server takes us for. What happens while the state is read is heard after it. */
   async enter(user) {
@@ -121,10 +122,21 @@ export class Workspace extends EventTarget {
     return this.#histories.get(channel);
   }
 
+  /** Read again what changed while it was on its way. */
+  async #undisturbed(channel, read) {
+    let before, answer;
+    do {
+      before = this.#changes.get(channel);
+      answer = await read();
+    } while (this.#changes.get(channel) !== before);
+    return answer;
+  }
+
   async loadHistory(channel, { afresh = false } = {}) {
     if (this.#histories.has(channel) && !afresh) return this.#histories.get(channel);
     const shown = this.#histories.get(channel)?.messages.length ?? 0;
-    const { messages, has_more: hasMore } = await api.messages(this.me, channel, { limit: Math.max(50, Math.min(shown, 200)) });
+    const limit = Math.max(50, Math.min(shown, 200));
+    const { messages, has_more: hasMore } = await this.#undisturbed(channel, () => api.messages(this.me, channel, { limit }));
     const history = { messages: sorted(messages), hasMore };
     this.#histories.set(channel, history);
     this.#tell("history", { channel });
@@ -146,7 +158,7 @@ export class Workspace extends EventTarget {
   }
 
   async loadThread(channel, ts) {
-    const { messages } = await api.replies(this.me, channel, ts);
+    const { messages } = await this.#undisturbed(channel, () => api.replies(this.me, channel, ts));
     this.#threads.set(`${channel}:${ts}`, sorted(messages));
     this.#tell("thread", { channel, ts });
   }
@@ -191,6 +203,7 @@ export class Workspace extends EventTarget {
   #hear(event) {
     // What happens where we are no member does not concern us.
     if (event.message && !this.channel(event.channel)) return;
+    if (event.message) this.#changes.set(event.channel, (this.#changes.get(event.channel) ?? 0) + 1);
     HEARING[event.type]?.call(this, event.channel, event);
   }
 
