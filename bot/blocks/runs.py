@@ -15,6 +15,7 @@ RUN_EMOJI = {
 _COUNTS = ("rows_processed", "rows_valid", "pct_invalid", "records_processed", "success_rate")
 _MOST_BUTTONS = 15  # more runs are opened by a menu, that they fit one message
 _BRIEF = 20
+_A_SECTION = 8  # of the longest lines, so that none is cut off
 
 
 def render_runs(page: RunPage, wanted: RunFilter, prefix: str) -> Message:
@@ -25,7 +26,10 @@ def render_runs(page: RunPage, wanted: RunFilter, prefix: str) -> Message:
     if len(shown) <= _MOST_BUTTONS:
         blocks += [_openable(run, line) for run, line in zip(page.runs, shown, strict=True)]
     else:
-        blocks += [section("\n".join(shown[start : start + 10])) for start in range(0, len(shown), 10)]
+        blocks += [
+            section("\n".join(shown[start : start + _A_SECTION]))
+            for start in range(0, len(shown), _A_SECTION)
+        ]
     if not shown:
         blocks.append(section(_nothing(page, wanted)))
     if controls := _controls(page, wanted):

@@ -245,4 +245,4 @@ def _plain(found: Alert) -> Alert:
 
 
 TestRestarts = Restarts.TestCase
-TestRestarts.settings = settings(quick, max_examples=10, stateful_step_count=25)
+TestRestarts.settings = settings(quick, max_examples=8, stateful_step_count=25)
