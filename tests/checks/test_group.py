@@ -112,7 +112,7 @@ async def test_a_group_given_up_gives_up_its_members(context: CheckContext) -> N
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
             await check.run()
-    assert perf_counter() - began < 3
+    assert perf_counter() - began < 15
 
 
 async def test_a_member_that_breaks_is_unknown_and_alone(context: CheckContext) -> None:
