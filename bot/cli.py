@@ -18,7 +18,7 @@ import bot
 from bot import failpoint
 from bot.app import Tocsin
 from bot.checking import check_now, exit_code
-from bot.config import ConfigInvalid, Settings, describe, load, warnings
+from bot.config import ConfigInvalid, Settings, describe, load, not_yet, warnings
 from bot.demo.play import DemoFailed, play
 from bot.domain.clock import system_clock
 from bot.execution.command import main as run_job
@@ -73,7 +73,7 @@ def run(
     """Run the bot until it is told to stop (SIGTERM or Ctrl-C)."""
     settings = _settings(config)
     configure_logs(log_level.upper(), secrets=settings.document.secrets)
-    for warning in warnings(settings):
+    for warning in (*warnings(settings), *not_yet(settings)):
         log.warning("configuration", place=str(warning))
     failpoint.arm(os.environ)
     try:
@@ -100,7 +100,7 @@ async def _run(settings: Settings) -> None:
 def validate(config: ConfigFile = _DEFAULT_FILE) -> None:
     """Check the configuration: every mistake with its line; exit 2 when there is one."""
     settings = _settings(config)
-    found = warnings(settings)
+    found = (*warnings(settings), *not_yet(settings))
     if found:
         typer.echo(describe(found))
     typer.echo(

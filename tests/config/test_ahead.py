@@ -1,0 +1,19 @@
+"""What this version does not act on is said."""
+
+from __future__ import annotations
+
+from bot.config import not_yet
+from tests.config.reading import read
+
+
+def test_a_section_without_effect_is_named_with_its_line_and_what_happens_instead() -> None:
+    settings = read("name: Shop\nchecklists:\n  daily: {at: '09:00', items: [Look]}\n")
+    assert [str(warning) for warning in not_yet(settings)] == [
+        "tocsin.yml:2: checklists: this version does not act on it yet; no checklists are posted"
+    ]
+
+
+def test_a_file_of_what_works_is_not_warned_about() -> None:
+    assert (
+        not_yet(read("checks: {host: {type: system}}\njobs: {a: {every: 1h}}\ndigest: {at: '08:00'}\n")) == ()
+    )
