@@ -31,7 +31,8 @@ def not_yet(settings: Settings) -> tuple[Mistake, ...]:
         found.append(("checks", "`anomaly` is not looked for"))
     if settings.run_logs:
         found.append(("run_logs", "runs are heard of over HTTP and from tocsin exec"))
-    return tuple(
-        settings.document.mistake((name,), "this version does not act on it yet", what)
+    warnings = (
+        settings.document.mistake((name,), "this version does not act on it yet", what, key=True)
         for name, what in found
     )
+    return tuple(sorted(warnings, key=lambda warning: (warning.line, warning.path)))
