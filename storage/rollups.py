@@ -21,6 +21,7 @@ from bot.domain.sketch import Sketch
 from checks.result import State
 from storage import slots
 from storage.database import Database
+from storage.runs import ENDED
 from storage.tables import results, rollup_marks, rollups, runs
 
 _CHUNK = 1_000
@@ -140,6 +141,8 @@ async def _chunks(
         .order_by(at, table.c.id)
         .limit(_CHUNK)
     )
+    if not is_check:
+        query = query.where(runs.c.status.in_(ENDED))
     rows = (await connection.execute(query)).all()
     while rows:
         yield rows

@@ -17,6 +17,9 @@ from checks.result import Value
 from storage.database import Database
 from storage.tables import run_outputs, runs
 
+ENDED = tuple(status.value for status in (RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.TIMEOUT))
+"""How a run that counts ended."""
+
 SEARCHED = 5_000
 """How many runs a search for text reads at once, so that it costs the same however many there are."""
 
@@ -151,7 +154,7 @@ async def tally(connection: AsyncConnection, start: datetime, end: datetime, job
     good = sa.func.sum(sa.case((runs.c.status == RunStatus.SUCCESS.value, 1), else_=0))
     took = runs.c.duration_seconds
     query = sa.select(sa.func.count(), good, sa.func.count(took), sa.func.sum(took)).where(
-        runs.c.job == job, runs.c.finished_at >= start, runs.c.finished_at < end
+        runs.c.job == job, runs.c.finished_at >= start, runs.c.finished_at < end, runs.c.status.in_(ENDED)
     )
     count, succeeded, timed, seconds = (await connection.execute(query)).one()
     return Tally(count=count, good=succeeded or 0, timed=timed, seconds=seconds or 0.0)
