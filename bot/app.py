@@ -26,9 +26,10 @@ from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.probe import probes_of
 from bot.reporting import Reporting
-from bot.scheduled import ScheduledMessages, scheduled_messages
+from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
 from bot.upkeep import SWEEP, Upkeep
+from bot.watching import Watch
 from handlers.http.server import HttpServer
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
@@ -71,12 +72,20 @@ class Tocsin:
             mention=lambda mention: mention_of(mention, settings),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
+        rules = rulebook(settings)
         self.monitoring = Monitoring(
             database=self.database,
-            rulebook=rulebook(settings),
+            rulebook=rules,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
+        )
+        self.watch = Watch(
+            database=self.database,
+            monitoring=self.monitoring,
+            terms=rules.terms,
+            other_terms=rules.other_terms,
+            clock=clock,
         )
         self.alerting = Alerting(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
@@ -91,7 +100,14 @@ class Tocsin:
             wake=self.notifier.wake,
             messages=scheduled_messages(settings, self.reporting),
         )
-        self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock)
+        readiness = ReadinessReports(
+            database=self.database,
+            channel=slack.channel,
+            rules=rules,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
+        self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
         self.http = HttpServer(
             monitoring=self.monitoring,
             clock=clock,
@@ -139,7 +155,7 @@ class Tocsin:
         )
 
     async def start(self) -> None:
-        """Open the database, listen, and begin. Raises DatabaseUnusable, OSError."""
+        """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""
         self._resources.push_async_callback(self._session.close)
         self._resources.push_async_callback(self.database.close)
         self.database.hold_alone()
@@ -153,6 +169,7 @@ class Tocsin:
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
@@ -185,7 +202,8 @@ class Tocsin:
 
     async def stop(self) -> None:
         """Take nothing new, write what was observed, deliver what is under way, close."""
-        log.info("stopping")
+        if self._tasks:
+            log.info("stopping")
         await self.scheduler.stop()
         await self.socket.stop()
         await self.listeners.finish()
@@ -196,7 +214,8 @@ class Tocsin:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._resources.aclose()
-        log.info("stopped")
+        if self._tasks:
+            log.info("stopped")
 
     def troubles(self) -> list[str]:
         """What Tocsin itself cannot do at present."""

@@ -11,10 +11,8 @@ from typing import Any
 from bot.config.rulebook import Rulebook, rulebook
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
-from bot.domain.condition import Outcome
-from bot.domain.decision import Memory, evaluate
-from bot.domain.observation import Observation, clean, variables
-from bot.domain.rule import judge
+from bot.domain.observation import clean
+from bot.judging import judged
 from bot.probe import Probe, probes_of
 from checks.result import State
 
@@ -67,22 +65,7 @@ async def _check(probe: Probe, rules: Rulebook) -> Checked:
     start = perf_counter()
     observations = await probe.observe()
     duration_ms = (perf_counter() - start) * 1000
-    judged = [_judged(observation, rules) for observation in observations]
-    state, summary = max(judged, key=lambda found: _WORST.index(found[0]))
+    found = [judged(observation, rules) for observation in observations]
+    state, summary = max(found, key=lambda each: _WORST.index(each[0]))
     fields = {name: clean(value) for name, value in observations[0].fields.items()}
     return Checked(name=probe.name, state=state, summary=summary, fields=fields, duration_ms=duration_ms)
-
-
-def _judged(observation: Observation, rules: Rulebook) -> tuple[State, str]:
-    """How an observation stands by its rules, and why: the reason of the rule that says worse than the check."""
-    groups = rules.groups_for(observation.source)
-    state = evaluate(groups, observation, Memory()).state
-    remedy = f"; {observation.remedy}" if observation.remedy else ""
-    if state is observation.state:
-        return state, observation.summary + remedy
-    reasons = [
-        found.verdict.reason
-        for found in judge(groups, observation, variables(observation), {})
-        if found.verdict.outcome is Outcome.TRUE
-    ]
-    return state, "; ".join(reasons) or observation.summary

@@ -21,8 +21,10 @@ from bot.checking import check_now, exit_code
 from bot.config import ConfigInvalid, Settings, describe, load, warnings
 from bot.demo.play import DemoFailed, play
 from bot.domain.clock import system_clock
+from bot.execution.command import main as run_job
 from bot.logs import configure_logs
 from bot.progress import progress_table
+from handlers.http.server import AddressUnusable
 from handlers.slack.manifest import create_app_link, manifest_yaml
 from storage.database import Database, DatabaseUnusable
 from storage.schema import upgrade
@@ -78,10 +80,8 @@ def run(
         asyncio.run(_run(settings))
     except DatabaseUnusable as error:
         _fail(str(error))
-    except OSError as error:
-        _fail(
-            f"cannot listen on {settings.http.bind}: {error.strerror or error}; change http.bind in {config}"
-        )
+    except AddressUnusable as error:
+        _fail(f"{error}; change http.bind in {config}")
 
 
 async def _run(settings: Settings) -> None:
@@ -129,6 +129,16 @@ def check(
     if json:
         typer.echo(dumps([item.as_json() for item in checked], ensure_ascii=False, indent=2))
     raise typer.Exit(exit_code(checked))
+
+
+@app.command(
+    "exec",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def execute(context: typer.Context) -> None:
+    """Run a job under its lock and time limit, and report how it went."""
+    raise typer.Exit(run_job(context.args, os.environ))
 
 
 @app.command()
@@ -201,8 +211,3 @@ def _settings(config: Path, *, tokens_needed: bool = True) -> Settings:
 def _fail(message: str, code: int = 1) -> NoReturn:
     typer.echo(message, err=True)
     raise typer.Exit(code)
-
-
-def main() -> None:
-    """The command `tocsin`."""
-    app()

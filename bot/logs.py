@@ -69,11 +69,12 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, secrets
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("apscheduler", "httpx", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # bot.scheduler tells of what it skips
+    for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_news)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Bolt warns that it will ignore the client's token, which is what `authorize` is there for."""
-    return "will be ignored" not in record.getMessage()
+    """Bolt warns that it will not use the client's token, which is what `authorize` is there for."""
+    return not record.getMessage().endswith(("will be ignored.", "will be unused."))

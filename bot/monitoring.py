@@ -20,10 +20,12 @@ from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints
+from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup, baselines_of
-from bot.domain.run import Run, cleaned_run, observation_of
+from bot.domain.run import Run, Start, cleaned_run, notice_of, observation_of
 from bot.domain.standing import Standing
+from bot.job_book import JobBook
 from checks.result import State
 from storage import alerts, baselines, rollups, runs, sources
 from storage.alerts import StaleAlert
@@ -36,13 +38,17 @@ _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
 _BASELINE_KEPT = timedelta(minutes=10)
 _SLOWEST_RETRY = timedelta(seconds=30)
+_RETRY_AT_STOP = timedelta(milliseconds=200)
 _TRIES = 5
+_ENOUGH_FAILURES = 2
 
 
 class Rulebook(Protocol):
-    """Which rules are asked of a source's observations."""
+    """Which rules are asked of a source's observations, and what is expected of jobs."""
 
-    def groups_for(self, source: Source) -> tuple[RuleGroup, ...]: ...
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
+
+    def terms_of(self, job: str) -> Terms: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -51,6 +57,7 @@ class _Item:
 
     observation: Observation
     run: Run | None = None
+    start: Start | None = None
     answer: asyncio.Future[bool] | None = None
 
 
@@ -73,6 +80,7 @@ class Monitoring:
         self._rulebook = rulebook
         self._announcer = announcer
         self._clock = clock
+        self._jobs = JobBook(database=database, expectations=rulebook, channel=announcer.channel)
         self._wake = wake
         self._asked: deque[_Item] = deque()
         self._observed: deque[_Item] = deque()
@@ -82,6 +90,7 @@ class Monitoring:
         self._idle = asyncio.Event()
         self._idle.set()
         self._writer: asyncio.Task[None] | None = None
+        self._stopping = False
         self.trouble: str | None = None
         """Why nothing can be written at present, or None."""
 
@@ -102,8 +111,16 @@ class Monitoring:
 
         Raises DatabaseError and OSError, at once, while the database cannot be written.
         """
-        run = cleaned_run(run)
+        run = self._jobs.measured(cleaned_run(run))
         return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run))
+
+    async def record_start(self, job: str, rid: str | None, at: datetime) -> bool:
+        """Record that a run has begun; returns after the commit. False when that is known. Raises DatabaseError.
+
+        `rid` is the id that the run's end will carry, as its `run_id` or its field `rid`.
+        """
+        start = Start(job=job, rid=rid, at=min(at, self._clock()))
+        return await self._ask(_Item(notice_of(start), start=start))
 
     def start(self) -> asyncio.Task[None]:
         """Begin to write; the task ends only by `stop` or by a defect."""
@@ -118,6 +135,7 @@ class Monitoring:
         """Write what is queued, then end; gives up after a few seconds when the database refuses."""
         if self._writer is None:
             return
+        self._stopping = True
         self._urged.set()
         try:
             async with asyncio.timeout(5):
@@ -152,54 +170,63 @@ class Monitoring:
                 delay = _RETRY
                 continue
             self._observed.extendleft(reversed(kept))
-            await self._rest(delay)
+            await self._rest(_RETRY_AT_STOP if self._stopping else delay)
             delay = min(delay * 2, _SLOWEST_RETRY)
 
     async def _rest(self, pause: timedelta) -> None:
         """Wait before what is kept is tried again; who asks meanwhile is answered at once."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + pause.total_seconds()
-        self._urged.clear()
+        end = asyncio.get_running_loop().time() + pause.total_seconds()
         while self.trouble is not None:
+            if asked := _taken(self._asked):
+                await self._write(asked)
+                continue
+            self._urged.clear()
             try:
                 async with asyncio.timeout_at(end):
                     await self._urged.wait()
             except TimeoutError:
                 return
-            self._urged.clear()
-            asked = _taken(self._asked)
-            if not asked:
+            if self._stopping:
                 return
-            await self._write(asked)
 
     async def _write(self, batch: list[_Item]) -> list[_Item]:
-        """Commit a batch, alone each if together they fail; returns those to try again."""
+        """Commit a batch, each alone if together they fail; returns those to try again."""
         try:
             await self._commit_again(batch)
-        except (DatabaseError, OSError) as error:
+        except (DatabaseError, OSError, StaleAlert) as error:
             if len(batch) > 1 and not is_cut_off(error):
-                return [kept for item in batch for kept in await self._write([item])]
+                return await self._write_each(batch, error)
             return [item for item in batch if self._is_kept(item, error)]
         except Exception as error:
             if len(batch) > 1:
-                return [kept for item in batch for kept in await self._write([item])]
+                return await self._write_each(batch, error)
             log.exception("observation_not_recorded", source=str(batch[0].observation.source))
             self._answer_error(batch[0], error)
         return []
 
+    async def _write_each(self, batch: list[_Item], error: Exception) -> list[_Item]:
+        """Find out which of a batch is to blame; two that fail in a row show that it is the database."""
+        kept: list[_Item] = []
+        failed = 0
+        for number, item in enumerate(batch, 1):
+            kept += await self._write([item])
+            failed = failed + 1 if self.trouble is not None else 0
+            if failed == _ENOUGH_FAILURES:
+                return kept + [each for each in batch[number:] if self._is_kept(each, error)]
+        return kept
+
     def _is_kept(self, item: _Item, error: Exception) -> bool:
         """Whether to try an item again later: not when it is refused itself, nor when its caller is told."""
-        if is_about_content(error):
+        refused = is_about_content(error)
+        if refused:
             log.error("observation_refused", source=str(item.observation.source), reason=str(error))
-        else:
+        elif not isinstance(error, StaleAlert):
             reason = str(getattr(error, "orig", None) or error)
             if self.trouble is None:
                 log.error("database_unwritable", reason=reason)
             self.trouble = reason
-            if item.answer is None:
-                return True
         self._answer_error(item, error)
-        return False
+        return item.answer is None and not refused
 
     @staticmethod
     def _answer_error(item: _Item, error: Exception) -> None:
@@ -233,17 +260,24 @@ class Monitoring:
 
     async def _record(self, connection: Connection, item: _Item) -> bool:
         """Store one observation with all it changes; False for a run that was stored before."""
-        observation = item.observation
+        observation, now, begun = item.observation, self._clock(), None
+        if item.start is not None:
+            return await self._jobs.begin(connection, item.start, now)
         if item.run is not None:
-            known = await runs.add(self._database, connection, item.run, self._clock()) is None
-            if known:
+            if await runs.add(self._database, connection, item.run, now) is None:
                 return False
-        await rollups.mark_late(self._database, connection, observation.source, observation.at, self._clock())
-        before = await sources.get(connection, observation.source, observation.resource)
+            begun = await self._jobs.end(connection, item.run, now)
+        if not observation.watch:
+            await rollups.mark_late(self._database, connection, observation.source, observation.at, now)
+        before = await sources.get(
+            connection, observation.source, observation.resource, watch=observation.watch
+        )
         if before is not None and before.at > observation.at:
             await self._keep(connection, item, observation.state)
             return True  # late news: kept, but the last word stands
-        groups = self._rulebook.groups_for(observation.source)
+        if item.run is not None:
+            observation = await self._jobs.look_back(connection, item.run, begun, observation)
+        groups = self._rulebook.groups_for(observation.source, watch=observation.watch)
         memory = await self._recall(connection, observation, groups, before)
         decision = evaluate(groups, observation, memory)
         await self._keep(connection, item, decision.state)
@@ -254,7 +288,7 @@ class Monitoring:
         return True
 
     async def _keep(self, connection: Connection, item: _Item, state: State) -> None:
-        if item.run is None:
+        if item.run is None and not item.observation.watch:
             await sources.add_result(connection, replace(item.observation, state=state))
 
     async def _recall(

@@ -329,7 +329,8 @@ class Notifier:
     async def _failed(self, entry: Entry, delivery: Delivery, failed: DeliveryFailed) -> None:
         """Decide what a failure means for the entry and for its lane."""
         now, pace = self._clock(), self._pace(entry.lane)
-        retry_at = now + _backoff(entry.attempts - 1, _SLOWEST_RETRY)
+        wait = _backoff(entry.attempts - 1, _SLOWEST_RETRY)
+        retry_at = now + max(wait, failed.retry_after or timedelta(0))
         match failed.failure:
             case Failure.CONTENT:
                 log.error("delivery_impossible", key=entry.key, reason=failed.reason)
@@ -338,6 +339,11 @@ class Notifier:
                 return
             case Failure.GONE:
                 await self._post_anew(entry, delivery)
+                return
+            case Failure.NO_CHANNEL if entry.payload.get("only_here"):
+                log.warning("answer_impossible", channel=entry.lane.channel, reason=failed.reason)
+                async with self._database.transaction() as connection:
+                    await outbox.bury(connection, entry, failed.reason)
                 return
             case Failure.NO_CHANNEL if entry.lane.channel != self._default_channel:
                 self._report(entry.key, entry.lane, failed)

@@ -61,13 +61,19 @@ class Probe:
             )
 
     def _observations(self, result: CheckResult, now: datetime) -> Iterator[Observation]:
-        yield self._observation(result, self.settings.resource or result.resource or self.name, now)
+        resource = self.settings.resource or result.resource or self.name
+        yield self._observation(self.name, result, resource, now)
+        members = self.settings.checks
         for part in result.parts:
-            yield self._observation(part, part.resource or self.name, now)
+            about = part.resource or self.name
+            if about in members:  # of a group: a check of its own, with its own rules
+                yield self._observation(about, part, members[about].resource or about, now)
+            else:
+                yield self._observation(self.name, part, about, now)
 
-    def _observation(self, result: CheckResult, resource: str, now: datetime) -> Observation:
+    def _observation(self, name: str, result: CheckResult, resource: str, now: datetime) -> Observation:
         return Observation(
-            source=Source(kind=SourceKind.CHECK, name=self.name),
+            source=Source(kind=SourceKind.CHECK, name=name),
             resource=resource,
             state=result.state,
             at=now,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +11,13 @@ import structlog
 from bot.blocks.digest import render_digest
 from bot.blocks.message import Message
 from bot.blocks.overview import render_heartbeat
+from bot.blocks.readiness import ReadinessLine, render_readiness
+from bot.config.rulebook import Rulebook
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
+from bot.domain.observation import Observation
 from bot.domain.schedule import Daily, Every, Schedule
+from bot.judging import judged
 from bot.reporting import Reporting
 from storage import outbox, slots
 from storage.database import Database, DatabaseError
@@ -82,6 +86,41 @@ class ScheduledMessages:
                 now=now,
             )
         self.wake()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadinessReports:
+    """Queues a report for each execution of a group that asks for it. Raises DatabaseError."""
+
+    database: Database
+    channel: str
+    rules: Rulebook
+    clock: Clock
+    wake: Callable[[], None]
+
+    async def post(self, name: str, observations: Sequence[Observation]) -> None:
+        """The group's own observation comes first and its members' after it."""
+        group, *members = observations
+        lines = [self._line(member) for member in members]
+        if not lines:
+            return  # pending: nothing was asked
+        async with self.database.transaction() as connection:
+            await outbox.add_post(
+                self.database,
+                connection,
+                key=f"readiness:{name}:{group.at.isoformat()}",
+                lane=Lane(destination="slack", channel=self.channel),
+                payload=post_payload(render_readiness(name, lines, group.at), self.channel),
+                priority=PRIORITY,
+                now=self.clock(),
+            )
+        self.wake()
+
+    def _line(self, member: Observation) -> ReadinessLine:
+        state, why = judged(member, self.rules)
+        took = member.fields.get("duration_ms")
+        latency_ms = float(took) if isinstance(took, int | float) else None
+        return ReadinessLine(name=member.source.name, state=state, summary=why, latency_ms=latency_ms)
 
 
 def post_payload(message: Message, channel: str, thread_ts: str | None = None) -> dict[str, object]:

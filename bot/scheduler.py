@@ -16,6 +16,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from bot.config.probing import CheckSettings
 from bot.domain.clock import Clock
+from bot.domain.observation import Observation
 from bot.domain.schedule import Cron, Daily, Schedule
 from bot.monitoring import Monitoring
 from bot.probe import Probe
@@ -29,13 +30,15 @@ _MOST_AT_ONCE = 200
 
 
 class _Phased(BaseTrigger):  # type: ignore[misc]
-    """Every interval from a first instant on."""
+    """Every interval from a first instant on; at once when that has passed before the scheduler started."""
 
     def __init__(self, first: datetime, interval: timedelta) -> None:
         self._first = first
         self._interval = interval
 
     def get_next_fire_time(self, previous: datetime | None, now: datetime) -> datetime:
+        if previous is None:
+            return max(self._first, now)
         if now <= self._first:
             return self._first
         return self._first + -((self._first - now) // self._interval) * self._interval
@@ -52,10 +55,20 @@ class _At(BaseTrigger):  # type: ignore[misc]
 
 
 class Scheduler:
-    """Starts each check when its time comes, never twice at once, and at most so many together."""
+    """Starts each check when its time comes, never twice at once, and at most so many together.
 
-    def __init__(self, *, monitoring: Monitoring, clock: Clock) -> None:
+    `report` is told what a check found whose every result is to be posted.
+    """
+
+    def __init__(
+        self,
+        *,
+        monitoring: Monitoring,
+        clock: Clock,
+        report: Callable[[str, Sequence[Observation]], Awaitable[None]],
+    ) -> None:
         self._monitoring = monitoring
+        self._report = report
         self._clock = clock
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
         self._running: set[asyncio.Task[Any]] = set()
@@ -130,8 +143,11 @@ class Scheduler:
         with self._noted():
             async with self._slots:
                 self.lag = self._clock() - before
-                for observation in await probe.observe():
-                    self._monitoring.observe(observation)
+                observations = await probe.observe()
+            for observation in observations:
+                self._monitoring.observe(observation)
+            if probe.settings.report:
+                await self._report(probe.name, observations)
 
     def _note_missed(self, event: Any) -> None:
         self.missed += 1

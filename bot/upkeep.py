@@ -17,7 +17,7 @@ from bot.config.telling import Retention
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rollup import HOUR, hour_of
-from storage import alerts, outbox, rollups, runs, sources
+from storage import alerts, open_runs, outbox, rollups, runs, sources
 from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -29,6 +29,7 @@ _PORTION = 40
 _LONGEST = 0.5  # seconds of one tick; the ticks come every few seconds
 _DELETED_AT_ONCE = 1_000
 _POSTS_KEPT = timedelta(days=7)
+_OPEN_KEPT = timedelta(days=30)
 
 Forget = Callable[[Connection, datetime, int], Awaitable[int]]
 
@@ -59,6 +60,7 @@ class Upkeep:
         await self._forget(runs.forget, await self._cut(SourceKind.JOB, keep.runs))
         await self._forget(rollups.forget, now - keep.rollups)
         async with self._database.transaction() as connection:
+            await open_runs.forget(connection, now - _OPEN_KEPT)
             await alerts.forget(connection, now - keep.alerts)
             await outbox.purge(connection, now - _POSTS_KEPT)
 

@@ -17,6 +17,7 @@ from threading import Event
 from time import perf_counter
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
+from uuid import uuid4
 
 import sqlalchemy
 from pydantic import AfterValidator, SecretStr
@@ -42,7 +43,7 @@ def _check_url(url: SecretStr) -> SecretStr:
         parse_url(url.get_secret_value())
     except ArgumentError:
         raise ValueError(
-            "this is not a database URL; write one such as postgresql://user:password@host/database "
+            "this is not a database URL; write one such as postgresql://user@host/database "
             "or sqlite:///file.db"
         ) from None
     return url
@@ -257,7 +258,12 @@ def _connect_arguments(url: URL) -> tuple[URL, dict[str, Any]]:
     query = {key: value if isinstance(value, str) else value[-1] for key, value in url.query.items()}
     match url.get_driver_name():
         case "asyncpg":
-            arguments: dict[str, Any] = {"timeout": _CONNECT_SECONDS, "statement_cache_size": 0}
+            arguments: dict[str, Any] = {
+                "timeout": _CONNECT_SECONDS,
+                # Behind PgBouncer another client's statement of the same name may be prepared already.
+                "statement_cache_size": 0,
+                "prepared_statement_name_func": lambda: f"tocsin_{uuid4().hex}",
+            }
             if mode := query.pop("sslmode", None):
                 arguments["ssl"] = mode
             if name := query.pop("application_name", None):

@@ -15,6 +15,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from checks.result import CheckResult
 
+# The keys of a check in tocsin.yml that are the same for every kind, and never reach a kind's own settings
+# unless those declare them (`due`).
+COMMON_KEYS = frozenset(
+    {
+        "type", "every", "cron", "at", "timeout", "between", "due", "failures", "recoveries", "resource", "tags",
+        "condition", "states", "thresholds", "depends_on", "dedupe", "expire", "for", "anomaly", "report", "checks",
+        "severity", "category", "title", "message", "mention", "channel", "runbook", "recommendations",
+    }
+)  # fmt: skip
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 

@@ -38,7 +38,7 @@ def _check_url(url: SecretStr) -> SecretStr:
         fits = False
     if not fits:
         raise ValueError(
-            "this is not a Redis URL; write one such as redis://:password@host:6379/0, rediss:// or unix://"
+            "this is not a Redis URL; write one such as redis://host:6379/0, rediss:// or unix://"
         )
     return url
 

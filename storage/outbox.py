@@ -141,7 +141,7 @@ async def add_post(
     return (await connection.execute(statement.returning(outbox.c.id))).scalar_one_or_none() is not None
 
 
-def _claimable(now: datetime) -> sa.ColumnElement[bool]:
+def _claimable(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
     """Pending, due, not leased; a thread line only after the alert's message and the lines before it."""
     earlier = outbox.alias("earlier")
     root = messages.alias("root")
@@ -166,21 +166,36 @@ def _claimable(now: datetime) -> sa.ColumnElement[bool]:
     )
 
 
+_NOW = sa.bindparam("now", type_=outbox.c.due_at.type)
+_READY = (
+    sa.select(outbox.c.destination, outbox.c.channel)
+    .where(_claimable(_NOW))
+    .group_by(outbox.c.destination, outbox.c.channel)
+    .order_by(sa.func.min(outbox.c.priority))
+)
+_NEXT = sa.select(sa.func.min(outbox.c.due_at)).where(outbox.c.state == "pending", outbox.c.due_at > _NOW)
+_MOST_URGENT = (
+    sa.select(outbox.c.id, outbox.c.in_doubt_since)
+    .where(
+        _claimable(_NOW),
+        outbox.c.destination == sa.bindparam("destination"),
+        outbox.c.channel == sa.bindparam("channel"),
+    )
+    .order_by(outbox.c.priority, outbox.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+
+
 async def ready_lanes(connection: AsyncConnection, now: datetime) -> list[Lane]:
     """Lanes with something to deliver at `now`, the most urgent first."""
-    query = (
-        sa.select(outbox.c.destination, outbox.c.channel)
-        .where(_claimable(now))
-        .group_by(outbox.c.destination, outbox.c.channel)
-        .order_by(sa.func.min(outbox.c.priority))
-    )
-    return [Lane(destination=row[0], channel=row[1]) for row in await connection.execute(query)]
+    rows = await connection.execute(_READY, {"now": now})
+    return [Lane(destination=row[0], channel=row[1]) for row in rows]
 
 
 async def next_due(connection: AsyncConnection, now: datetime) -> datetime | None:
     """When the next entry that is not due yet falls due."""
-    query = sa.select(sa.func.min(outbox.c.due_at)).where(outbox.c.state == "pending", outbox.c.due_at > now)
-    due: datetime | None = await connection.scalar(query)
+    due: datetime | None = await connection.scalar(_NEXT, {"now": now})
     return due
 
 
@@ -189,14 +204,8 @@ async def claim(connection: AsyncConnection, lane: Lane, owner: str, now: dateti
 
     Two claimers never get the same entry: the update holds only while nobody else leased it.
     """
-    candidate = (
-        sa.select(outbox.c.id, outbox.c.in_doubt_since)
-        .where(_claimable(now), outbox.c.destination == lane.destination, outbox.c.channel == lane.channel)
-        .order_by(outbox.c.priority, outbox.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    found = (await connection.execute(candidate)).first()
+    wanted = {"now": now, "destination": lane.destination, "channel": lane.channel}
+    found = (await connection.execute(_MOST_URGENT, wanted)).first()
     if found is None:
         return None
     statement = (

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.jobs import PastRun, Record
 from bot.domain.rollup import Tally
-from bot.domain.run import Run, RunStatus, search_text
+from bot.domain.run import REFUSED, Run, RunStatus, search_text
 from bot.domain.run_filter import Cursor, RunFilter, RunPage
 from checks.result import Value
 from storage.database import Database
-from storage.tables import run_outputs, runs
+from storage.tables import Instant, run_outputs, runs
+
+_instant = Instant()
+_UNTIL = sa.and_(
+    runs.c.job == sa.bindparam("job"), runs.c.finished_at <= sa.bindparam("until", type_=_instant)
+)
+_WITHIN = sa.and_(_UNTIL, runs.c.finished_at > sa.bindparam("since", type_=_instant))
+# A value of the JSON text; read in Python it would cost every run of the window its fields.
+_REFUSED = sa.and_(
+    runs.c.status == RunStatus.ERROR.value, sa.cast(runs.c.fields, sa.Text).like(f'%"{REFUSED}"%')
+)
+_COUNTS = sa.select(runs.c.status, sa.func.count()).where(_WITHIN).group_by(runs.c.status)
+_REFUSALS = sa.select(sa.func.count()).select_from(runs).where(_WITHIN, _REFUSED)
+_LAST = (
+    sa.select(
+        runs.c.status,
+        runs.c.finished_at,
+        runs.c.received_at,
+        runs.c.duration_seconds,
+        _REFUSED.label("refused"),
+    )
+    .where(_UNTIL)
+    .order_by(runs.c.finished_at.desc(), runs.c.id.desc())
+    .limit(sa.bindparam("newest", type_=sa.Integer))
+)
 
 ENDED = tuple(status.value for status in (RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.TIMEOUT))
 """How a run that counts ended."""
@@ -52,6 +77,37 @@ async def add(database: Database, connection: AsyncConnection, run: Run, receive
             {"run_id": number, "finished_at": run.finished_at, "text": run.output},
         )
     return number
+
+
+async def is_known(connection: AsyncConnection, run_id: str) -> bool:
+    """Whether a run with this id was stored."""
+    return await connection.scalar(sa.select(runs.c.id).where(runs.c.run_id == run_id)) is not None
+
+
+async def record(
+    connection: AsyncConnection, job: str, until: datetime, *, window: timedelta, newest: int
+) -> Record:
+    """A job's newest runs that ended by an instant, and how many of each kind did within a window before it."""
+    values = {"job": job, "until": until, "since": until - window, "newest": newest}
+    counted = await connection.execute(_COUNTS, values)
+    counts: dict[str, int] = {row[0]: row[1] for row in counted}
+    refused = await connection.scalar(_REFUSALS, values) if counts.get(RunStatus.ERROR.value) else 0
+    return Record(
+        newest=[_past(row) for row in await connection.execute(_LAST, values)],
+        succeeded=counts.get(RunStatus.SUCCESS.value, 0),
+        ended=sum(counts.values()),
+        refused=int(refused or 0),
+    )
+
+
+def _past(row: sa.Row[Any]) -> PastRun:
+    return PastRun(
+        status=RunStatus(row.status),
+        finished_at=row.finished_at,
+        received_at=row.received_at,
+        duration_seconds=row.duration_seconds,
+        refused=bool(row.refused),
+    )
 
 
 async def get(connection: AsyncConnection, number: int) -> Run | None:
@@ -150,11 +206,15 @@ async def between(
 
 
 async def tally(connection: AsyncConnection, start: datetime, end: datetime, job: str) -> Tally:
-    """A job's runs in [start, end)."""
+    """A job's runs in [start, end); those that were refused its lock never ran."""
     good = sa.func.sum(sa.case((runs.c.status == RunStatus.SUCCESS.value, 1), else_=0))
     took = runs.c.duration_seconds
     query = sa.select(sa.func.count(), good, sa.func.count(took), sa.func.sum(took)).where(
-        runs.c.job == job, runs.c.finished_at >= start, runs.c.finished_at < end, runs.c.status.in_(ENDED)
+        runs.c.job == job,
+        runs.c.finished_at >= start,
+        runs.c.finished_at < end,
+        runs.c.status.in_(ENDED),
+        sa.not_(_REFUSED),
     )
     count, succeeded, timed, seconds = (await connection.execute(query)).one()
     return Tally(count=count, good=succeeded or 0, timed=timed, seconds=seconds or 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,25 +25,61 @@ _ONE = sa.select(sources).where(
 )
 
 
-async def get(connection: AsyncConnection, source: Source, resource: str) -> Standing | None:
-    """How a source stands about a resource."""
-    values = {"kind": source.kind.value, "name": source.name, "resource": resource}
+_WATCH = "watch"  # how a job stands between its runs: a row of its own, so that neither word hides the other
+_BADNESS = {State.PENDING: 0, State.OK: 1, State.UNKNOWN: 2, State.WARNING: 3, State.CRITICAL: 4}
+
+
+async def get(
+    connection: AsyncConnection, source: Source, resource: str, *, watch: bool = False
+) -> Standing | None:
+    """How a source stands about a resource; `watch`: between its runs."""
+    values = {
+        "kind": _WATCH if watch else source.kind.value,
+        "name": source.name,
+        "resource": resource,
+    }
     row = (await connection.execute(_ONE, values)).first()
     return None if row is None else _standing(row)
 
 
 async def list_all(connection: AsyncConnection, kind: SourceKind | None = None) -> list[Standing]:
-    """Every source, by kind, name and resource."""
+    """Every source, by kind, name and resource. A job that is late or hangs stands so, whatever its last run."""
     query = sa.select(sources).order_by(sources.c.kind, sources.c.name, sources.c.resource)
     if kind is not None:
-        query = query.where(sources.c.kind == kind.value)
-    return [_standing(row) for row in await connection.execute(query)]
+        query = query.where(_of_kind(kind))
+    return await _standings(connection, query)
 
 
 async def of_source(connection: AsyncConnection, source: Source) -> list[Standing]:
     """How a source stands about each of its resources."""
-    query = sa.select(sources).where(sources.c.kind == source.kind.value, sources.c.name == source.name)
-    return [_standing(row) for row in await connection.execute(query.order_by(sources.c.resource))]
+    query = sa.select(sources).where(_of_kind(source.kind), sources.c.name == source.name)
+    return await _standings(connection, query.order_by(sources.c.kind, sources.c.resource))
+
+
+def _of_kind(kind: SourceKind) -> sa.ColumnElement[bool]:
+    return sources.c.kind.in_([kind.value, _WATCH] if kind is SourceKind.JOB else [kind.value])
+
+
+async def _standings(connection: AsyncConnection, query: sa.Select[Any]) -> list[Standing]:
+    found: dict[tuple[str, str, str], Standing] = {}
+    for row in await connection.execute(query):  # "job" sorts before "watch"
+        standing = _standing(row)
+        key = (standing.source.kind.value, row.name, row.resource)
+        found[key] = _worse(found.get(key), standing)
+    return sorted(found.values(), key=lambda each: (each.source.kind.value, each.source.name, each.resource))
+
+
+def _worse(last: Standing | None, watched: Standing) -> Standing:
+    """The last run's standing with what a look since found, if that is worse."""
+    if last is None or _BADNESS[watched.state] <= _BADNESS[last.state]:
+        return last or watched
+    return replace(last, state=watched.state, summary=watched.summary, since=watched.since, at=watched.at)
+
+
+async def troubled_jobs(connection: AsyncConnection) -> set[str]:
+    """The jobs that something was wrong with when they were last looked at between their runs."""
+    query = sa.select(sources.c.name).where(sources.c.kind == _WATCH, sources.c.state != State.OK.value)
+    return {row[0] for row in await connection.execute(query)}
 
 
 async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
@@ -73,7 +110,7 @@ async def put(
         "streaks": {name: _streak_row(streak) for name, streak in streaks.items()},
     }
     key = {
-        "kind": observation.source.kind.value,
+        "kind": _WATCH if observation.watch else observation.source.kind.value,
         "name": observation.source.name,
         "resource": observation.resource,
     }
@@ -143,7 +180,7 @@ async def tally(connection: AsyncConnection, start: datetime, end: datetime, nam
 
 async def names(connection: AsyncConnection, kind: SourceKind, since: datetime | None = None) -> list[str]:
     """Every check or job that was heard of, ever or since an instant, by name."""
-    query = sa.select(sources.c.name).distinct().where(sources.c.kind == kind.value).order_by(sources.c.name)
+    query = sa.select(sources.c.name).distinct().where(_of_kind(kind)).order_by(sources.c.name)
     if since is not None:
         query = query.where(sources.c.at >= since)
     return [row[0] for row in await connection.execute(query)]
@@ -157,7 +194,7 @@ async def forget_results(connection: AsyncConnection, before: datetime, most: in
 
 def _standing(row: sa.Row[Any]) -> Standing:
     return Standing(
-        source=Source(kind=SourceKind(row.kind), name=row.name),
+        source=Source(kind=SourceKind.JOB if row.kind == _WATCH else SourceKind(row.kind), name=row.name),
         resource=row.resource,
         state=State(row.state),
         summary=row.summary,

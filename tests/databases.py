@@ -9,7 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -20,7 +20,10 @@ from storage.database import Database
 from storage.schema import upgrade
 from storage.tables import metadata
 
-__all__ = ["address", "database", "open_database", "postgres_address", "sqlite_template"]
+__all__ = ["address", "database", "new_postgres", "open_database", "postgres_address", "sqlite_template"]
+
+only_postgres = pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+"""For a test of `database` that says something of PostgreSQL alone."""
 
 POSTGRES = os.environ.get("TOCSIN_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/postgres")
 _TABLES = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
@@ -83,18 +86,31 @@ def need_postgres() -> None:
         pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
-def postgres_address() -> Iterator[str]:
-    """A PostgreSQL database for the whole session; each test that asks for `address` finds it empty."""
+@contextmanager
+def _empty_postgres() -> Iterator[str]:
     need_postgres()
     with asyncio.Runner() as runner:
         context = empty_postgres()
         found = runner.run(context.__aenter__())
         try:
-            runner.run(_migrate(found))
             yield found
         finally:
             runner.run(context.__aexit__(None, None, None))
+
+
+@pytest.fixture(scope="session")
+def postgres_address() -> Iterator[str]:
+    """A PostgreSQL database for the whole session; each test that asks for `address` finds it empty."""
+    with _empty_postgres() as found:
+        asyncio.run(_migrate(found))
+        yield found
+
+
+@pytest.fixture
+def new_postgres() -> Iterator[str]:
+    """The address of a PostgreSQL database without tables, for one test."""
+    with _empty_postgres() as found:
+        yield found
 
 
 async def _migrate(address: str) -> None:

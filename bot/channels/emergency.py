@@ -31,10 +31,9 @@ class Emergency:
         """Say that nothing can be stored, once it has lasted; and that it can again."""
         now = self._clock()
         if trouble is None:
-            if self._told is not None:
-                await self._post(
-                    ":white_check_mark: Tocsin can write its database again. What it saw meanwhile is kept."
-                )
+            again = ":white_check_mark: Tocsin can write its database again. What it saw meanwhile is kept."
+            if self._told is not None and not await self._post(again):
+                return
             self._since = self._told = None
             return
         self._since = self._since or now

@@ -15,6 +15,7 @@ from bot.channels.delivery import DeliveryFailed, Failure, Payload, Posted
 EVENT_TYPE = "tocsin_post"
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _PAGES = 20
+_SETTLED = timedelta(seconds=15)  # what was given up on may still be carried out; then its message is there
 
 _FAILURES: dict[str, tuple[Failure, str | None]] = {
     "ratelimited": (Failure.RATE_LIMITED, None),
@@ -153,7 +154,11 @@ class SlackDestination:
             raise _classify(error, method, str(arguments.get("channel", ""))) from error
         except aiohttp.ClientConnectorError as error:
             raise DeliveryFailed(Failure.UNREACHABLE, f"Slack cannot be reached: {error}") from error
-        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+        except TimeoutError as error:
+            raise DeliveryFailed(
+                Failure.AMBIGUOUS, f"no answer from Slack to {method} in time", retry_after=_SETTLED
+            ) from error
+        except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as error:
             reason = f"no answer from Slack to {method}: {str(error) or type(error).__name__}"
             raise DeliveryFailed(Failure.AMBIGUOUS, reason) from error
         return response.data

@@ -9,13 +9,13 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from bot.config.catalogue import known_kinds, options_model
 from bot.config.document import Document
 from bot.config.mistake import Mistake, Path
 from bot.config.probing import CheckSettings, common_keys
 from bot.config.suggest import near_or_choices
 from bot.config.variables import mask_secrets
 from bot.config.wording import shown_as
+from checks.kinds import kinds, options_of
 
 _KEYS, _LIST = "a mapping such as {name: value}", "a list such as [a, b]"
 _ADDRESS, _TIME = "an address such as https://example.com", 'a time of day such as "07:30"'
@@ -177,7 +177,7 @@ def _below(annotation: Any, step: str | int, data: Any) -> Any:
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             if candidate is CheckSettings and step == "options":
                 kind = data.get("type") if isinstance(data, dict) else None
-                return options_model(kind) if kind in known_kinds() else None
+                return options_of(kind) if kind in kinds() else None
             for name, info in candidate.model_fields.items():
                 if step in {name, info.alias}:
                     return info.annotation

@@ -21,10 +21,10 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
-from bot.config.catalogue import known_kinds, options_model
 from bot.config.section import Section
 from bot.config.suggest import near_or_choices
 from bot.domain.severity import Severity, parse_severity
+from checks.kinds import kinds, options_of
 from checks.options import CheckOptions, Duration
 
 _STATES = ("critical", "warning", "unknown", "pending")
@@ -100,8 +100,8 @@ Thresholds = Annotated[
 
 def _kind(value: Any) -> str:
     word = value if isinstance(value, str) else ""
-    if word not in known_kinds():
-        raise ref.refuse(f'"{str(value)[:40]}" is not a kind of check', near_or_choices(word, known_kinds()))
+    if word not in kinds():
+        raise ref.refuse(f'"{str(value)[:40]}" is not a kind of check', near_or_choices(word, kinds()))
     return word
 
 
@@ -112,7 +112,7 @@ def _options(value: Any, info: ValidationInfo) -> CheckOptions:
     kind = info.data.get("type")
     if kind is None:  # its own mistake is told; what is left cannot be judged
         raise PydanticCustomError("unjudged", "the kind is not known")
-    return options_model(kind).model_validate(value)
+    return options_of(kind).model_validate(value)
 
 
 def _state(word: str) -> str:
@@ -213,11 +213,7 @@ class CheckSettings(Alerting):
         common = set(common_keys())
         own = {key: item for key, item in value.items() if key in common}
         kind = value.get("type")
-        declared = (
-            set(options_model(kind).model_fields)
-            if isinstance(kind, str) and kind in known_kinds()
-            else set()
-        )
+        declared = set(options_of(kind).model_fields) if isinstance(kind, str) and kind in kinds() else set()
         declared -= {"type"}  # always the kind itself
         # Any other key that both know, such as a time limit, reaches both.
         return own | {

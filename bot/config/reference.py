@@ -14,11 +14,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from bot.config import moments, references, scalars
-from bot.config.catalogue import known_kinds, options_model
 from bot.config.explain import arms_of
 from bot.config.probing import CheckSettings, Thresholds
 from bot.config.section import Section
 from bot.config.settings import Settings
+from checks.kinds import kinds, options_of
 from checks.options import CheckOptions, Duration, format_duration
 
 _INTRODUCTION = """# Configuration
@@ -116,8 +116,8 @@ def _sections(model: type[BaseModel], path: str, seen: set[type[BaseModel]]) -> 
 
 def _kinds() -> Iterator[str]:
     yield "## Kinds of checks\n\nThe keys below stand beside those of every check, under `checks.NAME`."
-    for kind in known_kinds():
-        model = options_model(kind)
+    for kind in kinds():
+        model = options_of(kind)
         yield f"### `type: {kind}`\n\n{_said(model)}\n{_table(model)}"
         for inner, key in _inner_models(model, ""):
             yield f"#### `{key}` of `type: {kind}`\n\n{_said(inner)}\n{_table(inner)}"

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from bot.config.acting import RuleSettings
+from bot.config.job_rules import expected, run_rules, watch_rules
 from bot.config.probing import Alerting, CheckSettings, JobSettings
 from bot.config.scalars import Threshold as Limit
 from bot.config.settings import Settings
 from bot.domain.condition import compile_condition
+from bot.domain.jobs import Terms
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rule import CannotRun, Expression, Question, Rule, RuleGroup, Standing, Threshold
 from bot.domain.severity import Severity
@@ -33,52 +35,81 @@ _WORST_FIRST = (State.CRITICAL, State.WARNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobRules:
+    """The rules of one job: how a run ended (the first match decides), each run, and the time between runs."""
+
+    ending: tuple[Rule, ...]
+    run: tuple[Rule, ...]
+    watch: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """Which rules are asked of whom. The `alerts:` of the file are asked of every source."""
+    """Which rules are asked of whom. The `alerts:` of the file are asked of every check and every run.
+
+    `terms` holds what is expected of the jobs of the file; any other job is held to `other_terms`.
+    """
 
     of_checks: Mapping[str, tuple[Rule, ...]]
-    of_jobs: Mapping[str, tuple[Rule, ...]]
+    of_jobs: Mapping[str, JobRules]
+    of_other_jobs: JobRules
     of_all: tuple[Rule, ...]
-    of_any_job: tuple[Rule, ...]
-    _groups: dict[Source, tuple[RuleGroup, ...]] = field(default_factory=dict)
+    terms: Mapping[str, Terms]
+    other_terms: Terms
+    _groups: dict[tuple[Source, bool], tuple[RuleGroup, ...]] = field(default_factory=dict)
 
-    def groups_for(self, source: Source) -> tuple[RuleGroup, ...]:
-        """The rules for a source, ready to be judged; the same tuple every time."""
-        found = self._groups.get(source)
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
+        """The rules for a source, ready to be judged; the same tuple every time.
+
+        `watch`: for a look at a job between its runs, which other rules judge than those of its runs.
+        """
+        found = self._groups.get((source, watch))
         if found is None:
-            found = self._groups[source] = self._make(source)
+            found = self._groups[source, watch] = self._make(source, watch=watch)
         return found
 
-    def _make(self, source: Source) -> tuple[RuleGroup, ...]:
+    def terms_of(self, job: str) -> Terms:
+        """What is expected of a job, in the file or not."""
+        return self.terms.get(job, self.other_terms)
+
+    def _make(self, source: Source, *, watch: bool) -> tuple[RuleGroup, ...]:
         if source.kind is SourceKind.CHECK:
             own = RuleGroup(rules=self.of_checks.get(source.name, ()))
             return (own, RuleGroup(rules=self.of_all, first_match=True))
-        fallback = self.of_jobs.get(source.name, self.of_any_job)
-        return (RuleGroup(rules=(*self.of_all, *fallback), first_match=True),)
+        rules = self.of_jobs.get(source.name, self.of_other_jobs)
+        if watch:
+            return (RuleGroup(rules=rules.watch),)
+        ending = RuleGroup(rules=(*self.of_all, *rules.ending), first_match=True)
+        return (ending, RuleGroup(rules=rules.run))
 
 
 def rulebook(settings: Settings) -> Rulebook:
     """Every rule the settings ask for."""
-    defaults = JobSettings()
+    members = {name: member for check in settings.checks.values() for name, member in check.checks.items()}
+    terms = expected(settings)
+    other, other_terms = JobSettings(), Terms(zone=settings.timezone)
     return Rulebook(
-        of_checks={name: tuple(_check_rules(name, check)) for name, check in settings.checks.items()},
-        of_jobs={name: tuple(_job_rules(job)) for name, job in settings.jobs.items()},
+        of_checks={
+            name: tuple(_check_rules(name, check)) for name, check in {**members, **settings.checks}.items()
+        },
+        of_jobs={name: _rules_of(job, terms[name]) for name, job in settings.jobs.items()},
+        of_other_jobs=_rules_of(other, other_terms),
         of_all=tuple(_configured_rule(rule) for rule in settings.alerts),
-        of_any_job=tuple(_job_rules(defaults)),
+        terms=terms,
+        other_terms=other_terms,
+    )
+
+
+def _rules_of(job: JobSettings, terms: Terms) -> JobRules:
+    return JobRules(
+        ending=tuple(_ending_rules(job)), run=run_rules(job, terms), watch=watch_rules(job, terms)
     )
 
 
 def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
     kind = check.type
-    yield _check_rule(
-        check,
-        name=name,
-        question=_standing(check),
-        title=f"{_literal(name)} is {'down' if kind in _DOWN and not check.states else 'failing'}",
-        category=check.category or _CATEGORY.get(kind, "availability"),
-        severity=None,
-        tells=check.condition is None and not check.thresholds,
-    )
+    if not check.checks:  # the members of a group alert for themselves
+        yield from _state_rules(name, check)
     if check.condition is not None:
         yield _check_rule(
             check,
@@ -91,6 +122,19 @@ def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
         )
     for name_of_field, limits in check.thresholds.items():
         yield from _threshold_rules(name, check, name_of_field, limits)
+
+
+def _state_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
+    kind = check.type
+    yield _check_rule(
+        check,
+        name=name,
+        question=_standing(check),
+        title=f"{_literal(name)} is {'down' if kind in _DOWN and not check.states else 'failing'}",
+        category=check.category or _CATEGORY.get(kind, "availability"),
+        severity=None,
+        tells=check.condition is None and not check.thresholds,
+    )
     yield _check_rule(
         check,
         name=f"{name}.unknown",
@@ -210,8 +254,8 @@ def _configured_rule(rule: RuleSettings) -> Rule:
     )
 
 
-def _job_rules(job: JobSettings) -> Iterable[Rule]:
-    """What is wrong with a run when no rule of the file says so."""
+def _ending_rules(job: JobSettings) -> Iterable[Rule]:
+    """What is wrong with how a run ended, when no rule of the file says so."""
     for name, condition, title, severity in (
         (
             "Job timed out",

@@ -182,7 +182,7 @@ def _firing(
         resource=rule.resource_of(observation, names),
         severity=rule.severity or verdict.severity or Severity.MEDIUM,
         category=rule.category,
-        title=render(rule.title, names),
+        title=verdict.title or render(rule.title, names),
         message=render(rule.message, names) if rule.message else "",
         reason=verdict.reason,
         fields=dict(list(observation.fields.items())[:_MOST_FIELDS]),

@@ -32,7 +32,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """One finding about one resource at one instant (aware UTC)."""
+    """One finding about one resource at one instant (aware UTC).
+
+    A `watch` is a look at a job between its runs: nothing was reported, time passed.
+    """
 
     source: Source
     resource: str
@@ -42,6 +45,7 @@ class Observation:
     fields: Mapping[str, Value] = field(default_factory=dict)
     diagnostics: tuple[Diagnostic, ...] = ()
     remedy: str | None = None
+    watch: bool = False
 
 
 def variables(

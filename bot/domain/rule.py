@@ -18,13 +18,14 @@ from checks.result import State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a rule's test says, with the reason a person can read."""
+    """What a rule's test says, with the reason a person can read; a `title` replaces the rule's own."""
 
     outcome: Outcome
     reason: str = ""
     severity: Severity | None = None
     overage: Overage | None = None
     field: str | None = None
+    title: str | None = None
 
 
 class Question(Protocol):
@@ -173,7 +174,8 @@ class Rule:
     `severity` None leaves it to the verdict. `failures` and `recoveries` count observations in a row;
     `hold` is how long the answer must have been yes. `expire`: an alert not heard of for so long is closed.
     `title`, `message` and `resource` are templates. While a check of `depends_on` fails, its alert is told
-    and this one is held. `goes_on`: in a first-match group, ask the next rules too.
+    and this one is held. `goes_on`: in a first-match group, ask the next rules too. `ended_by_run`: asked of runs
+    and between them, but only a run ends its alerts. `compares`: fields its question measures by their baseline.
     """
 
     name: str
@@ -194,6 +196,8 @@ class Rule:
     resource: str | None = None
     depends_on: tuple[str, ...] = ()
     goes_on: bool = False
+    ended_by_run: bool = False
+    compares: frozenset[str] = frozenset()
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
         """What the alert is about: the observation's resource, unless the rule has a template of its own."""
@@ -260,13 +264,14 @@ def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], s
         verdict = replace(verdict, outcome=Outcome.FALSE)
     streak = streak.advanced(verdict.outcome, observation.at)
     true = verdict.outcome is Outcome.TRUE
+    ends = verdict.outcome is Outcome.FALSE and not (observation.watch and rule.ended_by_run)
     held = true and streak.since is not None and observation.at - streak.since >= rule.hold
     return Judgement(
         rule=rule,
         verdict=verdict,
         streak=streak,
         raises=held and streak.matches >= rule.failures,
-        clears=verdict.outcome is Outcome.FALSE and streak.clears >= rule.recoveries,
+        clears=ends and streak.clears >= rule.recoveries,
     )
 
 
@@ -279,7 +284,8 @@ def _asked(question: Question, observation: Observation, names: Mapping[str, Any
 
 def _succeeded(observation: Observation) -> bool:
     """A job that ended well has none of the troubles its run no longer mentions."""
-    return observation.source.kind is SourceKind.JOB and observation.state is State.OK
+    is_run = observation.source.kind is SourceKind.JOB and not observation.watch
+    return is_run and observation.state is State.OK
 
 
 _USUAL = re.compile(r"\b(?:baseline|change)\.(\w+)")
@@ -296,4 +302,5 @@ def baselines_of(groups: tuple[RuleGroup, ...]) -> frozenset[str]:
             if isinstance(rule.question, Standing):
                 texts += [condition.source for _, condition in rule.question.conditions]
             found.update(name for text in texts for name in _USUAL.findall(text))
+            found.update(rule.compares)
     return frozenset(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.observation import Observation, Source, SourceKind, clean, clean_text
@@ -15,6 +15,8 @@ MOST_OUTPUT = 64 * 1024
 _SHOWN = 1150  # a message's preformatted text has room for a little more
 _SEARCHED = 1000
 _OUTPUTS = ("output", "stdout", "output_tail", "log", "stderr", "traceback", "stack_trace")
+REFUSED = "duplicate_run"
+"""The error of a run that was refused its job's lock."""
 
 
 class RunStatus(StrEnum):
@@ -26,10 +28,19 @@ class RunStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """A notice that a run has begun. `rid` is the id that its end will carry, if the job gives one."""
+
+    job: str
+    rid: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A line of the format of requirement FY3. `fields` holds all of it but what has a place here."""
 
-    number: int = 0
+    number: int = field(default=0, compare=False)
     """What it is known by once it is stored."""
     run_id: str | None = None
     job: str
@@ -46,6 +57,30 @@ class Run:
     def cursor(self) -> tuple[datetime, int]:
         """Its place in the order of stored runs."""
         return self.finished_at, self.number
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When it began, as far as its duration tells."""
+        if self.duration_seconds is None:
+            return None
+        return self.finished_at - timedelta(seconds=self.duration_seconds)
+
+    @property
+    def rid(self) -> str | None:
+        """The id by which its start was announced."""
+        rid = self.fields.get("rid")
+        return rid if isinstance(rid, str) and rid else self.run_id
+
+    @property
+    def was_refused(self) -> bool:
+        """It never ran, because another run held the job's lock (requirement FY1)."""
+        return self.status is RunStatus.ERROR and is_refusal(self.fields)
+
+
+def is_refusal(fields: Mapping[str, Value]) -> bool:
+    """Whether a run's fields name the refused lock as its error."""
+    codes = fields.get("error_codes")
+    return fields.get("error") == REFUSED or (isinstance(codes, list) and REFUSED in codes)
 
 
 def observation_of(run: Run, now: datetime) -> Observation:
@@ -128,6 +163,12 @@ def _words(values: Iterable[Value]) -> Iterator[str]:
             yield value[:_SEARCHED]
         elif isinstance(value, list):
             yield from _words(value)
+
+
+def notice_of(start: Start) -> Observation:
+    """What a start is known by until it is written; no rule sees it."""
+    source = Source(kind=SourceKind.JOB, name=start.job)
+    return Observation(source=source, resource=start.job, state=State.PENDING, at=start.at)
 
 
 def summary(run: Run) -> str:

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+_LONGEST_CLOCK_CHANGE = timedelta(hours=3)
+
 
 class Schedule(Protocol):
     """Instants at which something is due."""
@@ -83,9 +85,24 @@ class Cron:
         return due.astimezone(UTC)
 
     def last_until(self, instant: datetime) -> datetime:
-        start = instant.astimezone(self.zone) + timedelta(seconds=1)
-        due: datetime = next(CronSim(self.expression, start, reverse=True))
-        return due.astimezone(UTC)
+        before = instant
+        while True:
+            before = self._somewhat_before(before)
+            last = None
+            for due in CronSim(self.expression, before.astimezone(self.zone)):
+                if due.astimezone(UTC) > instant:
+                    break
+                last = due.astimezone(UTC)
+            if last is not None:
+                return last
+
+    def _somewhat_before(self, instant: datetime) -> datetime:
+        """An instant with at least one due instant, as a rule, between it and `instant`.
+
+        CronSim's way back errs where clocks repeat an hour, so it only serves to find where to begin.
+        """
+        due: datetime = next(CronSim(self.expression, instant.astimezone(self.zone), reverse=True))
+        return min(due.astimezone(UTC), instant) - _LONGEST_CLOCK_CHANGE
 
 
 def local_instant(wall: datetime, zone: ZoneInfo) -> datetime:

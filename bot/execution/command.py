@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from bot.domain.clock import system_clock
 from bot.execution import lock as locks
 from bot.execution.fields import FieldLines
-from bot.execution.options import Options, parse
+from bot.execution.options import USAGE, Misused, Options, parse, wants_help
 from bot.execution.process import Command, Finished, Signals, open_standard_streams
 from bot.execution.record import command_line, encode, instant, mask, new_run_id, with_fields
 from bot.execution.spool import RUN, Entry, Spool, append_line
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 DUPLICATE = 1
+MISUSED = 2
 NOT_EXECUTABLE, NOT_FOUND = 126, 127
 _PATIENCE = 2.5  # seconds without progress; a request itself takes two
 _LIMIT = 10.0  # seconds for all that waits
@@ -30,10 +31,14 @@ _LARGEST_FIELDS = 1024 * 1024
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run what `argv` (without `tocsin exec`) says; returns the exit code."""
+    if wants_help(argv):
+        os.write(1, USAGE.encode())
+        return 0
     try:
         options = parse(argv, environ)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 2
+    except Misused as mistake:
+        _tell(f"{mistake}; see tocsin exec --help")
+        return MISUSED
     if options.flush:
         return _flush(options)
     open_standard_streams()
@@ -67,10 +72,12 @@ class _Execution:
             return DUPLICATE
         if isinstance(lock, locks.Holder):
             return self._refuse(lock)
-        if lock is not None and lock.lost is not None:
-            self._keep(self._lost(lock.lost))
         try:
+            if lock is not None:
+                self._take_over(lock)
             record = self._execute(signals, lock)
+            if lock is not None:
+                lock.finish(encode(record))
             self._keep(record)
         finally:
             if lock is not None:
@@ -96,10 +103,16 @@ class _Execution:
     def _lock(self) -> locks.Lock | locks.Holder | None:
         if not self._options.lock:
             return None
-        lock = locks.acquire(self._options.lock_dir, self._options.job, self._started_at)
-        if isinstance(lock, locks.Lock):
-            lock.note(**locks.note_of(self._run_id, self._started_at))
-        return lock
+        return locks.acquire(self._options.lock_dir, self._options.job, self._started_at)
+
+    def _take_over(self, lock: locks.Lock) -> None:
+        """Report what the start before could not, then let the lock speak of this one."""
+        if lock.left is not None:
+            if lock.left.line:
+                self._keep_line(lock.left.note["run_id"], lock.left.line)
+            else:
+                self._keep(self._lost(lock.left.note))
+        lock.note(**locks.note_of(self._run_id, self._started_at))
 
     def _refuse(self, holder: locks.Holder) -> int:
         by = "" if holder.pid is None else f" (process {holder.pid})"
@@ -219,8 +232,10 @@ class _Execution:
         }
 
     def _keep(self, record: Mapping[str, Any]) -> None:
+        self._keep_line(str(record["run_id"]), encode(record))
+
+    def _keep_line(self, run_id: str, line: bytes) -> None:
         """Write it to the log and the spool. What cannot be written is told, and still posted."""
-        line = encode(record)
         if self._options.log:
             try:
                 append_line(self._options.log, line)
@@ -229,7 +244,7 @@ class _Execution:
         if self._options.log and not self._options.token:
             return  # the bot follows the log
         try:
-            entry = self._spool.add(RUN, str(record["run_id"]), line, system_clock())
+            entry = self._spool.add(RUN, run_id, line, system_clock())
             if dropped := self._spool.trim():
                 _tell(f"{self._spool.folder} was full: its {dropped} oldest runs were dropped")
         except OSError as error:
@@ -244,7 +259,7 @@ def _flush(options: Options) -> int:
 
     if not options.token:
         _tell("TOCSIN_TOKEN is not set")
-        return 2
+        return MISUSED
     spool = Spool(options.spool)
     delivery = Delivery(Endpoint(options.url, options.token), spool, _tell)
     delivery.run(system_clock())

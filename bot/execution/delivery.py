@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
+import socket
 import threading
 import time
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from bot.execution.spool import ALERT, RUN, Entry, Spool
 
@@ -30,7 +29,11 @@ class Unreachable(Exception):
 
 
 class Endpoint:
-    """The bot's API. Proxies that the environment names are not used."""
+    """The bot's API. Proxies that the environment names are not used.
+
+    The request is written by hand, as HTTP/1.0, whose answer ends with the connection: importing http.client takes
+    longer than the whole exchange, and its timeout is for each read, not for all of them.
+    """
 
     def __init__(self, url: str, token: str, timeout: float = TIMEOUT) -> None:
         self.url = url.rstrip("/")
@@ -40,25 +43,73 @@ class Endpoint:
     def post(self, path: str, body: bytes) -> tuple[int, bytes]:
         """The status and the body of the answer. Raises Unreachable."""
         try:
-            parts = urlsplit(self.url)
-            host, port = parts.hostname or "", parts.port
-            secure = parts.scheme == "https"
-            kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-            connection = kind(host, port, timeout=self._timeout)
-            try:
-                headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
-                connection.request("POST", parts.path + path, body, headers)
-                answer = connection.getresponse()
-                return answer.status, answer.read(_LONGEST_ANSWER)
-            finally:
-                connection.close()
+            return self._exchange(path, body, time.monotonic() + self._timeout)
         except TimeoutError:
             raise Unreachable(f"{self.url} does not answer within {self._timeout:g} s") from None
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        except OSError as error:
+            reason = error.strerror or str(error) or type(error).__name__
             raise Unreachable(f"{self.url} cannot be reached ({reason})") from None
-        except ValueError as error:  # an address or a token that no request can carry
+        except ValueError as error:  # an address or a token that no request can carry, an answer that is none
             raise Unreachable(f"{self.url} cannot be asked ({error})") from None
+
+    def _exchange(self, path: str, body: bytes, end: float) -> tuple[int, bytes]:
+        secure, host, port, prefix = _parts(self.url)
+        name = f"[{host}]" if ":" in host else host
+        lines = (
+            f"POST {prefix}{path} HTTP/1.0",
+            f"Host: {name}:{port}",
+            f"Authorization: Bearer {self._token}",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+        )
+        if any(not line.isprintable() for line in lines):
+            raise ValueError("the address or the token holds a control character")
+        head = "\r\n".join((*lines, "", "")).encode("latin-1")
+        with socket.create_connection((host, port), timeout=self._timeout) as plain:
+            connection = _secured(plain, host) if secure else plain
+            connection.settimeout(_left(end))
+            connection.sendall(head + body)
+            return _answer(connection, end)
+
+
+def _parts(url: str) -> tuple[bool, str, int, str]:
+    """Whether it is encrypted, the host, the port and the path of an address. Raises ValueError."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    host, _, port = place.rpartition(":") if place.rpartition(":")[2].isdigit() else (place, "", "")
+    if scheme not in ("http", "https") or not host or "@" in host:
+        raise ValueError("write an address such as http://127.0.0.1:8787")
+    return scheme == "https", host.strip("[]"), int(port or (443 if scheme == "https" else 80)), slash + path
+
+
+def _secured(plain: socket.socket, host: str) -> socket.socket:
+    import ssl  # here, for most bots are on this machine
+
+    return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+
+
+def _answer(connection: socket.socket, end: float) -> tuple[int, bytes]:
+    """Read to the end of the connection. Raises TimeoutError, OSError, ValueError."""
+    received = bytearray()
+    while len(received) < _LONGEST_ANSWER:
+        connection.settimeout(_left(end))
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        received += piece
+    head, _, body = bytes(received).partition(b"\r\n\r\n")
+    protocol, _, rest = head.partition(b" ")
+    if not protocol.startswith(b"HTTP/1.") or not rest[:3].isdigit():
+        raise ValueError("what it answers is not HTTP")
+    return int(rest[:3]), body
+
+
+def _left(end: float) -> float:
+    """The seconds until then. Raises TimeoutError when there are none."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 class Delivery:

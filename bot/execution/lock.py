@@ -11,6 +11,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import sys
 import time
 from datetime import datetime
@@ -19,10 +20,12 @@ from bot.execution.record import instant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 _LONGEST_NAME = 150
+_RUN_ID = re.compile(r"[0-9a-f-]{36}")  # it becomes part of a file's name
+_LARGEST = 1024 * 1024
 
 
 class Holder:
@@ -36,23 +39,25 @@ class Holder:
 
 
 class Lock:
-    """A lock that is held until `release`. `lost` is what was noted of a run whose watcher died."""
+    """A lock that is held until `release`. `left` is what a start that died left in it, if one did."""
 
-    __slots__ = ("_close", "_file", "lost")
+    __slots__ = ("_close", "_file", "_noted", "left")
 
-    def __init__(self, file: int | None, close: Any, lost: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, file: int | None, close: Callable[[], None], left: Left | None = None) -> None:
         self._file = file
         self._close = close
-        self.lost = lost
+        self._noted = 0
+        self.left = left
 
     def note(self, **about: Any) -> None:
         """Write down who holds it. A disk that is full takes only this knowledge away, not the lock."""
-        if self._file is None:
-            return
-        with contextlib.suppress(OSError):
-            text = json.dumps(about).encode()
-            os.pwrite(self._file, text, 0)
-            os.ftruncate(self._file, len(text))
+        line = json.dumps(about).encode() + b"\n"
+        self._noted = len(line)
+        self._write(line, 0)
+
+    def finish(self, line: bytes) -> None:
+        """Write down how the run ended, for the next start to report if this process dies before it can."""
+        self._write(line, self._noted)
 
     def release(self) -> None:
         """Let the next start have it."""
@@ -60,6 +65,22 @@ class Lock:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, 0)
         self._close()
+
+    def _write(self, line: bytes, at: int) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.pwrite(self._file, line, at)
+                os.ftruncate(self._file, at + len(line))
+
+
+class Left:
+    """What stands in a lock's file: the note of who took it, and the run's line once it had ended."""
+
+    __slots__ = ("line", "note")
+
+    def __init__(self, note: Mapping[str, Any], line: bytes) -> None:
+        self.note = note
+        self.line = line
 
 
 def acquire(folder: str, job: str, now: datetime) -> Lock | Holder:
@@ -79,11 +100,11 @@ def acquire(folder: str, job: str, now: datetime) -> Lock | Holder:
     except OSError:  # a file system without locks
         os.close(file)
         return _acquire_without_disk(folder, job)
-    noted = _noted(file)
-    if noted and noted.get("command_pid") and started(noted["command_pid"]) == noted.get("command_started"):
+    left = _left(file)
+    if left is not None and (command := _survivor(left.note)) is not None:
         os.close(file)
-        return Holder(noted["command_pid"], _age(noted, now))
-    return Lock(file, lambda: os.close(file), noted)
+        return Holder(command, _age(left.note, now))
+    return Lock(file, lambda: os.close(file), left)
 
 
 def file_name(job: str) -> str:
@@ -135,19 +156,29 @@ def _acquire_without_disk(folder: str, job: str) -> Lock | Holder:
 def _holder(file: int, now: datetime) -> Holder:
     """Who holds it. One that has only just begun may not have written its note yet."""
     for _ in range(20):
-        noted = _noted(file)
-        if noted and started(noted["pid"]) is not None:
-            return Holder(noted["pid"], _age(noted, now))
+        left = _left(file)
+        if left is not None and started(left.note["pid"]) is not None:
+            return Holder(left.note["pid"], _age(left.note, now))
         time.sleep(0.005)
-    return Holder(noted["pid"] if noted and not os.path.isdir("/proc/self") else None, 0.0)
+    return Holder(None, 0.0)
 
 
-def _noted(file: int) -> dict[str, Any] | None:
+def _survivor(note: Mapping[str, Any]) -> int | None:
+    """The command of a start that died, when it lives on: the same number and the same birth."""
+    command, birth = note.get("command_pid"), note.get("command_started")
+    alive = isinstance(command, int) and birth is not None and started(command) == birth
+    return command if alive else None
+
+
+def _left(file: int) -> Left | None:
     try:
-        found = json.loads(os.pread(file, 4096, 0))
-        return found if isinstance(found["pid"], int) and isinstance(found["run_id"], str) else None
+        first, _, second = os.pread(file, _LARGEST, 0).partition(b"\n")
+        note = json.loads(first)
+        if isinstance(note["pid"], int) and _RUN_ID.fullmatch(note["run_id"]):
+            return Left(note, second if second.endswith(b"}\n") else b"")
     except (OSError, ValueError, TypeError, KeyError):
-        return None
+        pass
+    return None
 
 
 def _age(noted: Mapping[str, Any], now: datetime) -> float | None:

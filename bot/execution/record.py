@@ -92,10 +92,17 @@ def mask(text: str, secrets: Sequence[str]) -> str:
 
 def _dumps(value: Any) -> bytes:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=_shown)
     except (ValueError, TypeError, RecursionError):
-        text = json.dumps(_plain(value, 0), ensure_ascii=False, default=str)
+        text = json.dumps(_plain(value, 0), ensure_ascii=False, default=_shown)
     return text.encode("utf-8", "replace")
+
+
+def _shown(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a caller's own class may do anything
+        return f"a {type(value).__name__}"
 
 
 def _plain(value: Any, depth: int) -> Any:

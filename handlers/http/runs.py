@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 
-from bot.domain.run import Run, RunStatus
+from bot.domain.run import Run, RunStatus, Start
 
 MOST_RUNS = 10_000
 _AHEAD = timedelta(days=1)
@@ -24,9 +33,9 @@ def _utc(value: Any) -> Any:
     if isinstance(value, str):
         try:
             found = datetime.fromisoformat(value)
-        except ValueError:
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValueError, OverflowError):
             raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z") from None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
     raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z")
 
 
@@ -34,30 +43,45 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
 
+class Reported(StrEnum):
+    """What a line may say of a run: that it has begun, or how it ended."""
+
+    STARTED = "STARTED"
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    ERROR = "ERROR"
+    TIMEOUT = "TIMEOUT"
+
+
 class RunPayload(BaseModel):
     """One line. Any further field is kept, and rules see it."""
 
     model_config = ConfigDict(extra="allow")
 
-    job_name: str = Field(min_length=1, max_length=200)
-    status: Annotated[RunStatus, BeforeValidator(_upper)]
+    job_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    status: Annotated[Reported, BeforeValidator(_upper)]
     timestamp: Annotated[AwareDatetime, BeforeValidator(_utc)] | None = None
     run_id: str | None = Field(None, min_length=1, max_length=200)
     duration_seconds: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
     exit_code: int | None = Field(None, ge=-1000, le=100_000)
     log_level: str | None = Field(None, max_length=16)
 
-    def run(self, now: datetime) -> Run:
-        """The run; one without a timestamp, or from a clock far ahead, ended now."""
-        at = self.timestamp
-        finished_at = now if at is None or at > now + _AHEAD else at.astimezone(UTC)
-        level = (self.log_level or ("INFO" if self.status is RunStatus.SUCCESS else "ERROR")).upper()
+    def report(self, now: datetime) -> Run | Start:
+        """The run, or its start; one without a timestamp, or from a clock far ahead, is of now."""
+        at = (
+            now if self.timestamp is None or self.timestamp > now + _AHEAD else self.timestamp.astimezone(UTC)
+        )
+        job = self.job_name.strip()
+        if self.status in (Reported.STARTED, Reported.RUNNING):
+            return Start(job=job, rid=self.run_id, at=at)
+        status = RunStatus(self.status.value)
+        level = (self.log_level or ("INFO" if status is RunStatus.SUCCESS else "ERROR")).upper()
         return Run(
             run_id=self.run_id,
-            job=self.job_name.strip(),
-            status=self.status,
+            job=job,
+            status=status,
             level=level,
-            finished_at=finished_at,
+            finished_at=at,
             duration_seconds=self.duration_seconds,
             exit_code=self.exit_code,
             fields=self.model_extra or {},
@@ -92,14 +116,14 @@ def _line(line: str) -> Any:
         return BodyUnreadable(f"not JSON: {line[:80]}")
 
 
-def parse_run(item: Any, now: datetime) -> Run | list[dict[str, str]]:
-    """A run, or what is wrong with each of its fields: `path` and `message`."""
+def parse_run(item: Any, now: datetime) -> Run | Start | list[dict[str, str]]:
+    """A run, a start, or what is wrong with each of its fields: `path` and `message`."""
     if isinstance(item, BodyUnreadable):
         return [{"path": "", "message": str(item)}]
     if not isinstance(item, Mapping):
         return [{"path": "", "message": 'a run is an object such as {"job_name": …, "status": "SUCCESS"}'}]
     try:
-        return RunPayload.model_validate(item).run(now)
+        return RunPayload.model_validate(item).report(now)
     except ValidationError as error:
         return [
             {"path": ".".join(str(part) for part in each["loc"]), "message": _words(each)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from pydantic import SecretStr
 
 import bot
 from bot.domain.clock import Clock
-from bot.domain.run import Run
+from bot.domain.run import Run, Start
 from bot.monitoring import Monitoring
 from handlers.http.runs import MOST_RUNS, BodyUnreadable, parse_body, parse_run
 from storage.database import DatabaseError
@@ -22,6 +23,10 @@ from storage.database import DatabaseError
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class AddressUnusable(Exception):
+    """Nothing can listen at `http.bind`; the message says why."""
 
 
 class HttpServer:
@@ -49,10 +54,14 @@ class HttpServer:
         self.app.router.add_get("/health", self._get_health)
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OSError when the address cannot be had."""
+        """Listen. Raises AddressUnusable."""
         self._runner = web.AppRunner(self.app, access_log=None, handle_signals=False, shutdown_timeout=5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise AddressUnusable(f"cannot listen on {host}:{port}: {reason}") from error
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
@@ -72,6 +81,9 @@ class HttpServer:
         except (DatabaseError, OSError) as error:
             log.error("request_failed", path=request.path, reason=str(getattr(error, "orig", None) or error))
             return _refusal(503, "the database cannot be written at present; try again", {"Retry-After": "5"})
+        except Exception:
+            log.exception("request_crashed", path=request.path)
+            return _refusal(500, "something went wrong inside Tocsin; its log says what")
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -103,9 +115,12 @@ class HttpServer:
         status = 202 if accepted or not any(o["outcome"] == "refused" for o in outcomes) else 422
         return _answer(status, {"items": outcomes, "total": len(outcomes), "accepted": accepted})
 
-    async def _record(self, run: Run | list[dict[str, str]]) -> dict[str, Any]:
+    async def _record(self, run: Run | Start | list[dict[str, str]]) -> dict[str, Any]:
         if isinstance(run, list):
             return {"outcome": "refused", "details": run}
+        if isinstance(run, Start):
+            new = await self._monitoring.record_start(run.job, run.rid, run.at)
+            return {"outcome": "accepted" if new else "repeated", "job": run.job, "run_id": run.rid}
         new = await self._monitoring.record_run(run)
         return {"outcome": "accepted" if new else "repeated", "job": run.job, "run_id": run.run_id}
 

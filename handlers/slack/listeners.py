@@ -239,7 +239,7 @@ class Listeners:
         )
         container = body.get("container") or {}
         message = body.get("message") or {}
-        if container.get("type") == "message" and not container.get("is_ephemeral"):
+        if container.get("message_ts") and not container.get("is_ephemeral"):
             old = outside(str(message.get("text") or "").split("\n")[0], 500)
             content = Message(text=f"{old}\n{text}").plain()
             await self._client.chat_update(
@@ -313,7 +313,7 @@ class Listeners:
                 connection,
                 key=f"reply:{channel}:{event['ts']}",
                 lane=Lane(destination="slack", channel=channel),
-                payload=post_payload(message, channel, thread),
+                payload={**post_payload(message, channel, thread), "only_here": True},
                 priority=_QUICK,
                 now=self._clock(),
             )

@@ -9,16 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.config import ConfigInvalid, Mistake, Settings, parse, warnings
-from bot.config.catalogue import known_kinds, options_model
 from bot.config.document import read_document
 from bot.config.probing import CheckSettings, JobSettings
+from checks.kinds import kinds, options_of
 from tests.config.reading import TOKENS
 
 _KEYS = sorted(
     {info.alias or name for name, info in Settings.model_fields.items()}
     | {info.alias or name for name, info in CheckSettings.model_fields.items()}
     | {info.alias or name for name, info in JobSettings.model_fields.items()}
-    | {name for kind in known_kinds() for name in options_model(kind).model_fields}
+    | {name for kind in kinds() for name in options_of(kind).model_fields}
     | {
         "to",
         "match",
@@ -50,7 +50,7 @@ _KEYS = sorted(
     }
 )
 _WORDS = [
-    *_KEYS, *known_kinds(), "slack", "@oncall", "U0ANN", "5m", "0s", "07:30", "0 6 * * *", "95%", "50% of baseline",
+    *_KEYS, *kinds(), "slack", "@oncall", "U0ANN", "5m", "0s", "07:30", "0 6 * * *", "95%", "50% of baseline",
     "x > 1", "2 * x > 1", "true", "share of 'a'", ">= 99%", "a.b", "#alerts", "http://127.0.0.1/", "{x}", "{:.1f}",
     "${HOME}", "${NOWHERE}", "${API_KEY:-abcdef}", "", "critical", "2026-01-01", "\x85\u2028", "999999999999w",
 ]  # fmt: skip
@@ -101,7 +101,7 @@ def test_any_values_are_settings_or_mistakes(data: dict[str, Any]) -> None:
 
 
 @_quick
-@given(_values, st.sampled_from(list(known_kinds())))
+@given(_values, st.sampled_from(list(kinds())))
 def test_any_values_in_a_check_are_settings_or_mistakes(value: Any, kind: str) -> None:
     keys = value if isinstance(value, dict) else {"condition": value}
     load_or_refuse(yaml.safe_dump({"checks": {"a": {**keys, "type": kind}}}, allow_unicode=True).encode())

@@ -240,9 +240,9 @@ def test_a_key_that_a_kind_knows_as_well_reaches_both() -> None:
 
 
 def test_the_type_is_always_the_kind() -> None:
-    check = read("checks: {a: {type: dns, name: example.com}}\n").checks["a"]
+    check = read("checks: {a: {type: dns, name: example.com, record: MX}}\n").checks["a"]
     assert check.type == "dns"
-    assert check.options.model_dump()["type"] == "A"
+    assert check.options.model_dump()["record"] == "MX"
 
 
 def test_members_of_a_group_have_no_schedule_of_their_own() -> None:

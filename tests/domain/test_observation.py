@@ -33,6 +33,8 @@ def test_rules_see_who_reported_what_about_what() -> None:
         "check": "host",
         "cpu": 92,
         "previous": {},
+        "baseline": {},
+        "change": {},
     }
     assert variables(job({"job_name": "its own"}))["job"] == "parse"
     assert variables(job({"job_name": "its own"}))["job_name"] == "its own"

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -257,12 +258,9 @@ class Story:
 
     async def looked(self) -> None:
         """Wait until every check has run once."""
-        await self.look()
-        await asyncio.sleep(0)
-        while not (running := self.tocsin.scheduler._running):
-            await asyncio.sleep(0.01)
-        await asyncio.wait(running)
-        await self.tocsin.monitoring.settle()
+        async with asyncio.timeout(15):
+            while any(line.standing is None for line in (await self.tocsin.reporting.overview()).checks):
+                await asyncio.sleep(0.01)
 
     async def look(self, check: str = "backend") -> None:
         """Let a check run now, after what runs already."""
@@ -273,7 +271,8 @@ class Story:
 
     async def post(self, path: str, body: Any, *, token: str = TOKEN) -> tuple[int, Json]:
         """POST something to Tocsin: its status and its JSON."""
-        data = body if isinstance(body, bytes | str) else json.dumps(body)
+        text = body if isinstance(body, bytes | str) else json.dumps(body)
+        data = io.BytesIO(text if isinstance(text, bytes) else text.encode())
         url = f"http://127.0.0.1:{self.tocsin.http.port}{path}"
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         async with self.http.post(url, data=data, headers=headers) as answer:

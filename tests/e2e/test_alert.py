@@ -250,9 +250,10 @@ SLOW = (
 
 
 async def test_a_severity_that_rises_edits_the_message_and_needs_somebody_again(tmp_path: Path) -> None:
-    async with story(tmp_path, SLOW) as told:
+    async with story(tmp_path, SLOW, begin=False) as told:
         told.service.content_type = "application/json"
-        await told.change(200, '{"depth": 150}', check="queue")
+        told.service.body = '{"depth": 150}'
+        await told.start()
         message = await told.alert("depth")
         assert "P3 medium" in shown(message)
         await told.press(message, "acknowledge")

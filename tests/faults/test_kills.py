@@ -12,7 +12,7 @@ pytestmark = pytest.mark.faults
 
 # Deliveries count from one: the alert's message, its edit after the acknowledgement, the line in its thread.
 FIRST = ("before_commit", "after_commit", "after_claim", "before_post", "after_post", "after_record")
-LATER = ("after_post:2", "before_post:3", "after_post:3")
+LATER = ("after_post:2", "after_post:3")
 
 
 async def killed(told: Story, tmp_path: Path, place: str, *, acknowledged: bool) -> None:

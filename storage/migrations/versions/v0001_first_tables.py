@@ -55,6 +55,30 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "known_jobs",
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("timetable", sa.String(length=300), nullable=False),
+        sa.Column("known_since", Instant(), nullable=False),
+        sa.Column("introduced", sa.Boolean(), nullable=False),
+        sa.Column("last_start", Instant(), nullable=True),
+        sa.Column("announced", sa.Boolean(), nullable=False),
+        sa.Column("heard_after", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("job", name=op.f("pk_known_jobs")),
+    )
+    op.create_table(
+        "open_runs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("job", sa.String(length=200), nullable=False),
+        sa.Column("rid", sa.String(length=200), nullable=True),
+        sa.Column("started_at", Instant(), nullable=False),
+        sa.Column("overlapped", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_open_runs")),
+        sa.UniqueConstraint("job", "rid", name=op.f("uq_open_runs_job_rid")),
+    )
+    with op.batch_alter_table("open_runs", schema=None) as batch_op:
+        batch_op.create_index("ix_open_runs_started_at", ["started_at"], unique=False)
+
+    op.create_table(
         "results",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -291,6 +315,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_results_at")
 
     op.drop_table("results")
+    with op.batch_alter_table("open_runs", schema=None) as batch_op:
+        batch_op.drop_index("ix_open_runs_started_at")
+
+    op.drop_table("open_runs")
+    op.drop_table("known_jobs")
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_alerts_open_fingerprint",

@@ -1,0 +1,131 @@
+"""What is remembered of each job beside its runs: since when, by which timetable, and how it makes itself heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.domain.jobs import Sight
+from bot.domain.observation import SourceKind
+from storage.database import Database
+from storage.tables import known_jobs, sources
+
+_HEARD = sa.update(known_jobs).where(
+    known_jobs.c.job == sa.bindparam("name"),
+    sa.or_(
+        known_jobs.c.announced != sa.bindparam("was_announced", type_=sa.Boolean),
+        sa.func.abs(known_jobs.c.heard_after - sa.bindparam("seconds", type_=sa.Float)) > 1,
+    ),
+)
+_SIGHTS = (
+    sa.select(
+        known_jobs.c.job,
+        known_jobs.c.known_since,
+        known_jobs.c.last_start,
+        known_jobs.c.announced,
+        known_jobs.c.heard_after,
+        sources.c.at,
+    )
+    .select_from(
+        known_jobs.outerjoin(
+            sources,
+            sa.and_(
+                sources.c.kind == SourceKind.JOB.value,
+                sources.c.name == known_jobs.c.job,
+                sources.c.resource == known_jobs.c.job,
+            ),
+        )
+    )
+    .where(known_jobs.c.timetable != "")
+)
+
+
+async def expect(
+    database: Database, connection: AsyncConnection, timetables: Mapping[str, str], now: datetime
+) -> None:
+    """Remember the timetables of the configured jobs; a new or changed one is known since now."""
+    statement = database.insert(known_jobs)
+    changed = known_jobs.c.timetable != statement.excluded.timetable
+    statement = statement.on_conflict_do_update(
+        index_elements=["job"],
+        set_={
+            "timetable": statement.excluded.timetable,
+            "known_since": statement.excluded.known_since,
+            "introduced": False,
+        },
+        where=changed,
+    )
+    rows = [_row(job, timetable, now) for job, timetable in sorted(timetables.items())]
+    if rows:
+        await connection.execute(statement, rows)
+
+
+async def introduce(database: Database, connection: AsyncConnection, job: str, now: datetime) -> bool:
+    """Note that a job which the configuration does not know made itself heard; True the first time."""
+    statement = database.insert(known_jobs).values({**_row(job, "", now), "introduced": True})
+    statement = statement.on_conflict_do_update(
+        index_elements=["job"],
+        set_={"timetable": "", "introduced": True},
+        where=known_jobs.c.introduced.is_(False),
+    )
+    return (await connection.execute(statement.returning(known_jobs.c.job))).scalar_one_or_none() is not None
+
+
+async def count_introduced(connection: AsyncConnection, since: datetime) -> int:
+    """How many jobs that the configuration does not know were first heard of since an instant."""
+    query = sa.select(sa.func.count()).where(known_jobs.c.introduced, known_jobs.c.known_since >= since)
+    return int(await connection.scalar(query) or 0)
+
+
+async def started(
+    database: Database, connection: AsyncConnection, job: str, at: datetime, now: datetime
+) -> None:
+    """A job announced a start."""
+    statement = database.insert(known_jobs).values(
+        {**_row(job, "", now), "last_start": at, "announced": True}
+    )
+    newer = sa.or_(known_jobs.c.last_start.is_(None), known_jobs.c.last_start < statement.excluded.last_start)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["job"],
+            set_={
+                "last_start": sa.case((newer, statement.excluded.last_start), else_=known_jobs.c.last_start),
+                "announced": True,
+            },
+        )
+    )
+
+
+async def ended(connection: AsyncConnection, job: str, *, announced: bool, heard_after: timedelta) -> None:
+    """A run of a job ended: whether its start was announced, and how long its runs take to be heard of."""
+    seconds = heard_after.total_seconds()
+    values = {"name": job, "was_announced": announced, "seconds": seconds}
+    await connection.execute(_HEARD.values(announced=announced, heard_after=seconds), values)
+
+
+async def sights(connection: AsyncConnection) -> dict[str, Sight]:
+    """What is known of every job with a timetable; its open runs are not among it."""
+    return {
+        row.job: Sight(
+            known_since=row.known_since,
+            last_start=row.last_start,
+            last_end=row.at,
+            announced=bool(row.announced),
+            heard_after=timedelta(seconds=row.heard_after),
+        )
+        for row in await connection.execute(_SIGHTS)
+    }
+
+
+def _row(job: str, timetable: str, now: datetime) -> dict[str, object]:
+    return {
+        "job": job,
+        "timetable": timetable,
+        "known_since": now,
+        "introduced": False,
+        "announced": False,
+        "heard_after": 0.0,
+    }
