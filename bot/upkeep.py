@@ -60,6 +60,7 @@ class Upkeep:
         await self._forget(runs.forget, await self._cut(SourceKind.JOB, keep.runs))
         await self._forget(rollups.forget, now - keep.rollups)
         async with self._database.transaction() as connection:
+            await open_runs.forget(connection, now - _OPEN_KEPT)
             await alerts.forget(connection, now - keep.alerts)
             await outbox.purge(connection, now - _POSTS_KEPT)
             await open_runs.forget(connection, now - _OPEN_KEPT)

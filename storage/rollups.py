@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.observation import Source, SourceKind, complete
 from bot.domain.rollup import DURATION, HOUR, Gathering, Rollup, hour_of
-from bot.domain.run import RunStatus
+from bot.domain.run import RunStatus, is_refusal
 from bot.domain.sketch import Sketch
 from checks.result import State
 from storage import slots
 from storage.database import Database
+from storage.runs import ENDED
 from storage.tables import results, rollup_marks, rollups, runs
 
 _CHUNK = 1_000
@@ -111,7 +112,7 @@ async def gather(
             if source.kind is SourceKind.CHECK:
                 gathering.add(row.resource, complete(row.fields), _was_up(State(row.state)))
             else:
-                gathering.add(source.name, _run_fields(row), row.status == RunStatus.SUCCESS.value)
+                gathering.add(source.name, *_of_run(row))
     return gathering.rollups()
 
 
@@ -119,9 +120,14 @@ def _was_up(state: State) -> bool | None:
     return None if state in (State.UNKNOWN, State.PENDING) else state is not State.CRITICAL
 
 
-def _run_fields(row: sa.Row[Any]) -> dict[str, Any]:
+def _of_run(row: sa.Row[Any]) -> tuple[dict[str, Any], bool | None]:
+    """A run's fields, and whether it succeeded; one that was refused its job's lock says nothing of either."""
+    succeeded = row.status == RunStatus.SUCCESS.value
+    if row.status == RunStatus.ERROR.value and is_refusal(row.fields):
+        return {}, None
     own = {"exit_code": row.exit_code, DURATION: row.duration_seconds}
-    return {**complete(row.fields), **{name: value for name, value in own.items() if value is not None}}
+    known = {name: value for name, value in own.items() if value is not None}
+    return {**complete(row.fields), **known}, succeeded
 
 
 async def _chunks(
@@ -140,6 +146,8 @@ async def _chunks(
         .order_by(at, table.c.id)
         .limit(_CHUNK)
     )
+    if not is_check:
+        query = query.where(runs.c.status.in_(ENDED))
     rows = (await connection.execute(query)).all()
     while rows:
         yield rows

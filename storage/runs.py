@@ -19,17 +19,17 @@ from storage.database import Database
 from storage.tables import Instant, run_outputs, runs
 
 _instant = Instant()
-_ENDED = sa.and_(
+_UNTIL = sa.and_(
     runs.c.job == sa.bindparam("job"), runs.c.finished_at <= sa.bindparam("until", type_=_instant)
 )
-_WITHIN = sa.and_(_ENDED, runs.c.finished_at > sa.bindparam("since", type_=_instant))
+_WITHIN = sa.and_(_UNTIL, runs.c.finished_at > sa.bindparam("since", type_=_instant))
 # A value of the JSON text; read in Python it would cost every run of the window its fields.
 _REFUSED = sa.and_(
     runs.c.status == RunStatus.ERROR.value, sa.cast(runs.c.fields, sa.Text).like(f'%"{REFUSED}"%')
 )
 _COUNTS = sa.select(runs.c.status, sa.func.count()).where(_WITHIN).group_by(runs.c.status)
 _REFUSALS = sa.select(sa.func.count()).select_from(runs).where(_WITHIN, _REFUSED)
-_NEWEST_OF_JOB = (
+_LAST = (
     sa.select(
         runs.c.status,
         runs.c.finished_at,
@@ -37,10 +37,13 @@ _NEWEST_OF_JOB = (
         runs.c.duration_seconds,
         _REFUSED.label("refused"),
     )
-    .where(_ENDED)
+    .where(_UNTIL)
     .order_by(runs.c.finished_at.desc(), runs.c.id.desc())
     .limit(sa.bindparam("newest", type_=sa.Integer))
 )
+
+ENDED = tuple(status.value for status in (RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.TIMEOUT))
+"""How a run that counts ended."""
 
 SEARCHED = 5_000
 """How many runs a search for text reads at once, so that it costs the same however many there are."""
@@ -90,7 +93,7 @@ async def record(
     counts: dict[str, int] = {row[0]: row[1] for row in counted}
     refused = await connection.scalar(_REFUSALS, values) if counts.get(RunStatus.ERROR.value) else 0
     return Record(
-        newest=[_past(row) for row in await connection.execute(_NEWEST_OF_JOB, values)],
+        newest=[_past(row) for row in await connection.execute(_LAST, values)],
         succeeded=counts.get(RunStatus.SUCCESS.value, 0),
         ended=sum(counts.values()),
         refused=int(refused or 0),
@@ -203,11 +206,15 @@ async def between(
 
 
 async def tally(connection: AsyncConnection, start: datetime, end: datetime, job: str) -> Tally:
-    """A job's runs in [start, end)."""
+    """A job's runs in [start, end); those that were refused its lock never ran."""
     good = sa.func.sum(sa.case((runs.c.status == RunStatus.SUCCESS.value, 1), else_=0))
     took = runs.c.duration_seconds
     query = sa.select(sa.func.count(), good, sa.func.count(took), sa.func.sum(took)).where(
-        runs.c.job == job, runs.c.finished_at >= start, runs.c.finished_at < end
+        runs.c.job == job,
+        runs.c.finished_at >= start,
+        runs.c.finished_at < end,
+        runs.c.status.in_(ENDED),
+        sa.not_(_REFUSED),
     )
     count, succeeded, timed, seconds = (await connection.execute(query)).one()
     return Tally(count=count, good=succeeded or 0, timed=timed, seconds=seconds or 0.0)

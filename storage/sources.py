@@ -46,8 +46,21 @@ async def list_all(connection: AsyncConnection, kind: SourceKind | None = None) 
     """Every source, by kind, name and resource. A job that is late or hangs stands so, whatever its last run."""
     query = sa.select(sources).order_by(sources.c.kind, sources.c.name, sources.c.resource)
     if kind is not None:
-        kinds = [kind.value, _WATCH] if kind is SourceKind.JOB else [kind.value]
-        query = query.where(sources.c.kind.in_(kinds))
+        query = query.where(_of_kind(kind))
+    return await _standings(connection, query)
+
+
+async def of_source(connection: AsyncConnection, source: Source) -> list[Standing]:
+    """How a source stands about each of its resources."""
+    query = sa.select(sources).where(_of_kind(source.kind), sources.c.name == source.name)
+    return await _standings(connection, query.order_by(sources.c.kind, sources.c.resource))
+
+
+def _of_kind(kind: SourceKind) -> sa.ColumnElement[bool]:
+    return sources.c.kind.in_([kind.value, _WATCH] if kind is SourceKind.JOB else [kind.value])
+
+
+async def _standings(connection: AsyncConnection, query: sa.Select[Any]) -> list[Standing]:
     found: dict[tuple[str, str, str], Standing] = {}
     for row in await connection.execute(query):  # "job" sorts before "watch"
         standing = _standing(row)
@@ -67,12 +80,6 @@ async def troubled_jobs(connection: AsyncConnection) -> set[str]:
     """The jobs that something was wrong with when they were last looked at between their runs."""
     query = sa.select(sources.c.name).where(sources.c.kind == _WATCH, sources.c.state != State.OK.value)
     return {row[0] for row in await connection.execute(query)}
-
-
-async def of_source(connection: AsyncConnection, source: Source) -> list[Standing]:
-    """How a source stands about each of its resources."""
-    query = sa.select(sources).where(sources.c.kind == source.kind.value, sources.c.name == source.name)
-    return [_standing(row) for row in await connection.execute(query.order_by(sources.c.resource))]
 
 
 async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
@@ -173,7 +180,7 @@ async def tally(connection: AsyncConnection, start: datetime, end: datetime, nam
 
 async def names(connection: AsyncConnection, kind: SourceKind, since: datetime | None = None) -> list[str]:
     """Every check or job that was heard of, ever or since an instant, by name."""
-    query = sa.select(sources.c.name).distinct().where(sources.c.kind == kind.value).order_by(sources.c.name)
+    query = sa.select(sources.c.name).distinct().where(_of_kind(kind)).order_by(sources.c.name)
     if since is not None:
         query = query.where(sources.c.at >= since)
     return [row[0] for row in await connection.execute(query)]

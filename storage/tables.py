@@ -92,28 +92,6 @@ runs = _table(
     sa.Index("ix_runs_job_status_finished_at", "job", "status", "finished_at", "id"),
 )
 
-open_runs = _table(
-    "open_runs",  # runs that have begun and were not heard of since
-    sa.Column("id", Id, primary_key=True),
-    sa.Column("job", sa.String(200), nullable=False),
-    sa.Column("rid", sa.String(200)),
-    sa.Column("started_at", Instant, nullable=False),
-    sa.Column("overlapped", sa.Boolean, nullable=False),
-    sa.UniqueConstraint("job", "rid"),
-    sa.Index("ix_open_runs_started_at", "started_at"),
-)
-
-known_jobs = _table(
-    "known_jobs",  # what is remembered of each job beside its runs
-    sa.Column("job", sa.String(200), primary_key=True),
-    sa.Column("timetable", sa.String(300), nullable=False),
-    sa.Column("known_since", Instant, nullable=False),
-    sa.Column("introduced", sa.Boolean, nullable=False),
-    sa.Column("last_start", Instant),
-    sa.Column("announced", sa.Boolean, nullable=False),
-    sa.Column("heard_after", sa.Float, nullable=False),
-)
-
 run_outputs = _table(
     "run_outputs",  # what runs printed, read only when somebody opens one
     sa.Column("run_id", Id, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
@@ -143,6 +121,28 @@ rollup_marks = _table(
     sa.Column("name", sa.String(200), primary_key=True),
     sa.Column("hour", Instant, primary_key=True),
     sa.Column("version", sa.Integer, nullable=False),
+)
+
+open_runs = _table(
+    "open_runs",  # runs that have begun and were not heard of since
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("job", sa.String(200), nullable=False),
+    sa.Column("rid", sa.String(200)),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("overlapped", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("job", "rid"),
+    sa.Index("ix_open_runs_started_at", "started_at"),
+)
+
+known_jobs = _table(
+    "known_jobs",  # what is remembered of each job beside its runs
+    sa.Column("job", sa.String(200), primary_key=True),
+    sa.Column("timetable", sa.String(300), nullable=False),
+    sa.Column("known_since", Instant, nullable=False),
+    sa.Column("introduced", sa.Boolean, nullable=False),
+    sa.Column("last_start", Instant),
+    sa.Column("announced", sa.Boolean, nullable=False),
+    sa.Column("heard_after", sa.Float, nullable=False),
 )
 
 alerts = _table(

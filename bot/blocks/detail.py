@@ -22,7 +22,7 @@ from bot.blocks.message import (
     when,
 )
 from bot.blocks.overview import STATE_EMOJI
-from bot.blocks.runs import RUN_EMOJI, run_line
+from bot.blocks.runs import run_emoji, run_line
 from bot.domain.alert import Alert
 from bot.domain.decision import spell
 from bot.domain.observation import Observation
@@ -36,6 +36,7 @@ from checks.result import State
 
 _RAN = {RunStatus.SUCCESS: "succeeded", RunStatus.ERROR: "failed", RunStatus.TIMEOUT: "timed out"}
 _MOST_RESOURCES, _MOST_FIGURES, _MOST_ALERTS = 5, 12, 10
+_FAR = 3
 _USUAL_CHARTS = ("response_time_ms", "latency_ms", "duration_ms", "cpu_percent")
 
 Pairs = list[tuple[str, str]]
@@ -44,7 +45,7 @@ Pairs = list[tuple[str, str]]
 def render_job(job: JobDetail, note: str = "") -> Message:
     """How a job stands, its last runs, when it is due, what it takes."""
     head = _head("job", job.name, job.standing)
-    strip = "".join(RUN_EMOJI[run.status] for run in job.runs)
+    strip = "".join(run_emoji(run) for run in job.runs)
     counted = _counted((_RAN[run.status] for run in job.runs), "run")
     pairs = _job_figures(job)
     alerts = _alerts(job.alerts, job)
@@ -106,7 +107,7 @@ def _job_figures(job: JobDetail) -> Pairs:
         use = job.budget_use
         share = f"{use:.0%} of {spell(job.budget)}" if use is not None else f"of {spell(job.budget)}"
         pairs.append(("Budget used", f":warning: {share}" if use is not None and use >= 1 else share))
-    pairs += _shares("Success", job.day, job.week, "runs")
+    pairs += _shares("Success", job.day, job.week, "run")
     if job.durations is not None:
         slow = job.durations.quantile(0.95)
         pairs.append(
@@ -128,12 +129,12 @@ def _check_times(check: CheckDetail, last: Standing | None) -> Pairs:
         ),
         ("Last result", f"{when(last.at, '{time_secs}')} ({spell(check.at - last.at)} ago)"),
     ]
-    return pairs + _shares("Uptime", check.day, check.week, "results")
+    return pairs + _shares("Uptime", check.day, check.week, "result")
 
 
-def _shares(what: str, day: Tally, week: Tally, things: str) -> Pairs:
+def _shares(what: str, day: Tally, week: Tally, thing: str) -> Pairs:
     return [
-        (f"{what}, {length}", f"{100 * tally.share:.4g}% of {tally.count} {things}")
+        (f"{what}, {length}", f"{100 * tally.share:.4g}% of {_many(tally.count, thing)}")
         for length, tally in (("24 hours", day), ("7 days", week))
         if tally.share is not None
     ]
@@ -158,8 +159,13 @@ def _counted(words: Iterable[str], thing: str) -> str:
     found = list(words)
     if not found:
         return ""
-    many = f"{len(found)} {thing}{'s' if len(found) > 1 else ''}"
-    return f"{many}: " + ", ".join(f"{found.count(word)} {word}" for word in dict.fromkeys(found))
+    return f"{_many(len(found), thing)}: " + ", ".join(
+        f"{found.count(word)} {word}" for word in dict.fromkeys(found)
+    )
+
+
+def _many(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
 def _figures(check: CheckDetail, last: Standing | None) -> str:
@@ -221,10 +227,15 @@ def _measured(check: CheckDetail, last: Standing | None) -> tuple[list[Block], s
     if len(found) < 2:
         return [], ""
     series = {name[:20]: values}
-    for limit in check.limits.get(name, ())[:3]:
+    for limit in _near(check.limits.get(name, ()), max(map(abs, values))):
         series[limit.text[:20]] = [limit.value] * len(values)
     chart = line_chart(f"Last {len(found)}: {name}", labels([at for at, _ in found], check.zone), series)
     return [chart], f"{code(name, 60)} was {_in_words(values)}"
+
+
+def _near(limits: Sequence[Limit], highest: float) -> list[Limit]:
+    """Limits worth drawing: one far off would press the line flat."""
+    return [limit for limit in limits if abs(limit.value) <= _FAR * highest][:3]
 
 
 def _is_number(value: object) -> bool:

@@ -7,7 +7,7 @@ from bot.domain.run import Run, RunStatus, summary
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.domain.template import format_value
 
-RUN_EMOJI = {
+_EMOJI = {
     RunStatus.SUCCESS: ":white_check_mark:",
     RunStatus.ERROR: ":x:",
     RunStatus.TIMEOUT: ":stopwatch:",
@@ -44,14 +44,19 @@ def render_runs(page: RunPage, wanted: RunFilter, prefix: str) -> Message:
     return Message(text=cut("\n".join([head, *shown]).replace("*", ""), 3000), blocks=tuple(blocks))
 
 
+def run_emoji(run: Run) -> str:
+    """How a run ended, as a sign."""
+    return _EMOJI.get(run.status, ":memo:")
+
+
 def run_line(run: Run, *, brief: bool = False) -> str:
     """A run in a list: when, which job, how it ended, what it counted; briefly, so that fifty fit."""
     counted = [
         f"{name} {format_value(value, '')}" for name in _COUNTS if (value := run.fields.get(name)) is not None
     ]
-    tail = f" · {outside(', '.join(counted), 30 if brief else 80)}" if counted else ""
+    tail = f" · {outside(', '.join(counted[:1] if brief else counted), 80)}" if counted else ""
     said = outside(summary(run), 50 if brief else 120)
-    return f"{RUN_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 60)}* {said}{tail}"
+    return f"{run_emoji(run)} {when(run.finished_at)} *{outside(run.job, 60)}* {said}{tail}"
 
 
 def _described(wanted: RunFilter) -> str:

@@ -11,12 +11,12 @@ from enum import StrEnum
 from bot.domain.observation import Observation, Source, SourceKind, clean, clean_text
 from checks.result import Diagnostic, State, Value
 
-REFUSED = "duplicate_run"
-"""The error of a run that was refused its job's lock."""
 MOST_OUTPUT = 64 * 1024
 _SHOWN = 1150  # a message's preformatted text has room for a little more
 _SEARCHED = 1000
 _OUTPUTS = ("output", "stdout", "output_tail", "log", "stderr", "traceback", "stack_trace")
+REFUSED = "duplicate_run"
+"""The error of a run that was refused its job's lock."""
 
 
 class RunStatus(StrEnum):
@@ -40,7 +40,7 @@ class Start:
 class Run:
     """A line of the format of requirement FY3. `fields` holds all of it but what has a place here."""
 
-    number: int = 0
+    number: int = field(default=0, compare=False)
     """What it is known by once it is stored."""
     run_id: str | None = None
     job: str
@@ -126,12 +126,6 @@ def cleaned_run(run: Run) -> Run:
     )
 
 
-def notice_of(start: Start) -> Observation:
-    """What a start is known by until it is written; no rule sees it."""
-    source = Source(kind=SourceKind.JOB, name=start.job)
-    return Observation(source=source, resource=start.job, state=State.PENDING, at=start.at)
-
-
 def _joined(printed: Mapping[str, str]) -> str:
     """One text of all that was printed; headings tell the parts apart when there are several."""
     found = {name: text for name, text in printed.items() if text.strip()}
@@ -169,6 +163,12 @@ def _words(values: Iterable[Value]) -> Iterator[str]:
             yield value[:_SEARCHED]
         elif isinstance(value, list):
             yield from _words(value)
+
+
+def notice_of(start: Start) -> Observation:
+    """What a start is known by until it is written; no rule sees it."""
+    source = Source(kind=SourceKind.JOB, name=start.job)
+    return Observation(source=source, resource=start.job, state=State.PENDING, at=start.at)
 
 
 def summary(run: Run) -> str:

@@ -23,7 +23,7 @@ from bot.blocks.message import (
     section,
     when,
 )
-from bot.blocks.runs import RUN_EMOJI
+from bot.blocks.runs import run_emoji
 from bot.domain.run import Run, summary, tail
 from bot.domain.template import format_value
 from storage import runs
@@ -111,7 +111,7 @@ class RunWindow:
 def run_view(run: Run, channel: str, note: str = "") -> dict[str, Any]:
     """The window. `channel` is where it was opened; `note` stands on top."""
     blocks: list[Block] = [section(note)] if note else []
-    blocks.append(section(f"{RUN_EMOJI[run.status]} *{outside(run.job, 200)}*\n{outside(summary(run), 500)}"))
+    blocks.append(section(f"{run_emoji(run)} *{outside(run.job, 200)}*\n{outside(summary(run), 500)}"))
     blocks.append(fields(_facts(run)))
     if said := "\n".join(f"{name} = {format_value(value, '')}" for name, value in run.fields.items()):
         blocks.append(preformatted("Fields", said, _SHOWN_FIELDS))
@@ -139,7 +139,7 @@ def _output(run: Run) -> list[Block]:
     size = len(run.output.encode())
     title = "Output" if whole else f"Output, its end ({_size(size)} in all)"
     send = button("Send all of it here as a file", "run:send", str(run.number))
-    return [preformatted(title, end, _SHOWN_OUTPUT), actions("output", [send])]
+    return [actions("output", [send]), preformatted(title, end, _SHOWN_OUTPUT)]
 
 
 def _size(count: int) -> str:

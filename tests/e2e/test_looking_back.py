@@ -299,8 +299,9 @@ async def test_a_check_is_shown_with_its_limits_uptime_and_alerts(shop: Story) -
     assert "*P1*" in seen
     assert "#1, active" in seen
     (chart,) = [block for block in answer(shop)["blocks"] if block["type"] == "data_visualization"]
+    # limits far above what was measured would press the line flat
     assert [series["name"] for series in chart["chart"]["series"]] == [
-        "response_time_ms", "P1 above 5000", "P3 above 2000",
+        "response_time_ms",
     ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Dialect
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rule import Streak
 from bot.domain.run import Run, RunStatus
+from bot.domain.run_filter import RunFilter
 from checks.result import State
 from storage import runs, slots, sources
 from storage.database import Database
@@ -79,10 +80,10 @@ async def test_pages_of_runs_miss_none_and_repeat_none_though_many_ended_at_once
     )
     shown, before = [], None
     for _ in range(20):
-        page = await read(database, runs.page, limit=size, before=before)
+        page = await read(database, runs.page, RunFilter(limit=size, before=before))
         assert len(page.runs) <= size
-        shown += [stored.run.run_id for stored in page.runs]
-        before = page.before
+        shown += [each.run_id for each in page.runs]
+        before = page.older
         if before is None:
             break
     order = sorted(range(10), key=lambda number: (ends[number], number), reverse=True)
@@ -99,22 +100,21 @@ async def test_a_page_shows_what_was_asked_for(database: Database) -> None:
     )
 
     async def found(**wanted: Any) -> list[str | None]:
-        page = await read(database, runs.page, **wanted)
-        return [stored.run.run_id for stored in page.runs]
+        page = await read(database, runs.page, RunFilter(**wanted))
+        return [each.run_id for each in page.runs]
 
     assert await found() == ["good", "other", "failed", "old"]
     assert await found(job="parse") == ["good", "failed", "old"]
     assert await found(status=RunStatus.ERROR) == ["failed"]
     assert await found(job="parse", since=NOON) == ["good", "failed"]
     assert await found(job="nobody") == []
-    assert await read(database, runs.job_names) == ["load", "parse"]
     assert len(await read(database, runs.between, NOON, NOON + HOUR, ["load"])) == 1
 
 
 async def test_old_runs_are_forgotten(database: Database) -> None:
     await add(database, run(finished_at=NOON - HOUR), run())
     async with database.transaction() as connection:
-        assert await runs.forget(connection, NOON) == 1
+        assert await runs.forget(connection, NOON, 10) == 1
     async with database.snapshot() as connection:
         assert await connection.scalar(sa.select(sa.func.count()).select_from(runs_table)) == 1
 
@@ -175,6 +175,7 @@ async def test_every_source_is_listed_once_a_resource(database: Database) -> Non
         ("check:host", "web-1"), ("check:host", "web-2"), ("job:parse", "parse"),
     ]  # fmt: skip
     assert len(await read(database, sources.list_all, SourceKind.JOB)) == 1
+    assert await read(database, sources.names, SourceKind.CHECK) == ["host"]
 
 
 async def test_what_checks_found_is_there_for_averages_until_it_is_old(database: Database) -> None:
@@ -186,11 +187,10 @@ async def test_what_checks_found_is_there_for_averages_until_it_is_old(database:
         await sources.add_result(connection, seen(source=Source(kind=SourceKind.CHECK, name="other")))
     found = await read(database, sources.results_between, "host", NOON, NOON + 2 * MINUTE)
     assert found == [(NOON, State.OK, {"cpu": 0}), (NOON + MINUTE, State.CRITICAL, {"cpu": 1})]
-    assert await read(database, sources.states_between, "host", NOON + MINUTE, NOON + HOUR) == [
-        State.CRITICAL, State.UNKNOWN,
-    ]  # fmt: skip
+    latest = await read(database, sources.latest, "host", 2)
+    assert [each.state for each in latest] == [State.CRITICAL, State.UNKNOWN]
     async with database.transaction() as connection:
-        assert await sources.forget_results(connection, NOON + MINUTE) == 2
+        assert await sources.forget_results(connection, NOON + MINUTE, 10) == 2
 
 
 async def take(database: Database, name: str, minutes: int) -> bool:

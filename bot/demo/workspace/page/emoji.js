@@ -48,6 +48,7 @@ const ART = {
   o: [["circle", { cx: 10, cy: 10, r: 6.5, fill: "none", stroke: RED, "stroke-width": 3 }]],
   exclamation: [s("M10 3v8.5", RED, 3.2), c(RED, 1.8, 10, 16)],
   question: [s("M6.5 6.500c0-4.5 7-4.5 7 0 0 2.5-3.5 2.8-3.5 5.5", RED, 2.6), c(RED, 1.7, 10, 16.2)],
+  grey_question: [s("M6.5 6.500c0-4.5 7-4.5 7 0 0 2.5-3.5 2.8-3.5 5.5", GREY, 2.6), c(GREY, 1.7, 10, 16.2)],
   no_entry: [c(RED), box("#fff", 5, 8.6, 10, 2.8, 0.8)],
   no_entry_sign: [["circle", { cx: 10, cy: 10, r: 7, fill: "none", stroke: RED, "stroke-width": 2.2 }], s("M5 5l10 10", RED, 2.2)],
   stop_sign: [p("M6.5 1.800h7L18.2 6.500v7l-4.7 4.700h-7L1.8 13.500v-7z", RED)],
