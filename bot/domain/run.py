@@ -109,6 +109,12 @@ def cleaned_run(run: Run) -> Run:
     )
 
 
+def cleaned_start(start: Start) -> Start:
+    """The start as every database can keep it."""
+    rid = None if start.rid is None else clean_text(start.rid)[:200] or None
+    return replace(start, job=clean_text(start.job)[:200] or "-", rid=rid)
+
+
 def notice_of(start: Start) -> Observation:
     """What a start is known by until it is written; no rule sees it."""
     source = Source(kind=SourceKind.JOB, name=start.job)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.domain.alert import Alert, Event
+from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rule import RuleGroup
 from bot.monitoring import Monitoring
@@ -36,8 +37,11 @@ class Rules:
         default_factory=lambda: all_of(rule("cpu > 90", dedupe=timedelta(hours=1)))
     )
 
-    def groups_for(self, source: Source) -> tuple[RuleGroup, ...]:
-        return self.groups
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
+        return () if watch else self.groups
+
+    def terms_of(self, job: str) -> Terms:
+        return Terms()
 
 
 class Bot:
