@@ -23,7 +23,7 @@ from bot.domain.decision import Memory, evaluate, fingerprints
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup, baselines_of
-from bot.domain.run import Run, Start, cleaned_run, notice_of, observation_of
+from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.domain.standing import Standing
 from bot.job_book import JobBook
 from checks.result import State
@@ -119,7 +119,7 @@ class Monitoring:
 
         `rid` is the id that the run's end will carry, as its `run_id` or its field `rid`.
         """
-        start = Start(job=job, rid=rid, at=min(at, self._clock()))
+        start = cleaned_start(Start(job=job, rid=rid, at=min(at, self._clock())))
         return await self._ask(_Item(notice_of(start), start=start))
 
     def start(self) -> asyncio.Task[None]:

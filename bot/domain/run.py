@@ -126,6 +126,12 @@ def cleaned_run(run: Run) -> Run:
     )
 
 
+def cleaned_start(start: Start) -> Start:
+    """The start as every database can keep it."""
+    rid = None if start.rid is None else clean_text(start.rid)[:200] or None
+    return replace(start, job=clean_text(start.job)[:200] or "-", rid=rid)
+
+
 def _joined(printed: Mapping[str, str]) -> str:
     """One text of all that was printed; headings tell the parts apart when there are several."""
     found = {name: text for name, text in printed.items() if text.strip()}

@@ -39,7 +39,7 @@ class Rules:
     )
 
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
-        return self.groups
+        return () if watch else self.groups
 
     def terms_of(self, job: str) -> Terms:
         return Terms(zone=ZoneInfo("UTC"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,9 @@ async def test_a_folder_that_is_not_there_is_named_before_anything_starts() -> N
     with pytest.raises(DatabaseUnusable, match="its folder does not exist or this user may not write there"):
         await upgrade(database)
     await database.close()
+    async with asyncio.timeout(5):  # the driver's thread ends by itself, and answers to this loop
+        while any("_connection_worker" in thread.name for thread in threading.enumerate()):
+            await asyncio.sleep(0.005)
 
 
 async def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path) -> None:
