@@ -1,5 +1,6 @@
 """People use the workspace's page in a real browser, with a real Bolt app behind it."""
 
+import asyncio
 import os
 import re
 import shutil
@@ -7,14 +8,25 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Error, Locator, Page, Route, async_playwright, expect
+import pytest_asyncio
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Error,
+    Locator,
+    Page,
+    Route,
+    async_playwright,
+    expect,
+)
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.workspace import LocalWorkspace
-from tests.workspace_client import connected, modal, section, text_input
+from tests.workspace_client import ShiftedClock, connected, modal, section, text_input
 
-pytestmark = pytest.mark.browser
+# One event loop for the whole file, because the browser lives on it and takes long to start.
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 # Only a failure waits so long: machines that run tests are often busy with more.
 PATIENCE_MS = 15_000
 expect.set_options(timeout=PATIENCE_MS)
@@ -43,8 +55,9 @@ def option(text: str) -> dict[str, Any]:
     return {"text": {"type": "plain_text", "text": text}, "value": text.lower()}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
+    """One process for all tests; each opens windows that know nothing of the others'."""
     async with async_playwright() as playwright:
         installed = next((path for name in NAMES if (path := shutil.which(name))), None)
         try:
@@ -64,6 +77,7 @@ class Visit:
         self.browser = browser
         self.workspace = workspace
         self.wrong: list[str] = []
+        self._contexts: list[BrowserContext] = []
 
     async def open(self, user: str = "U0ALEX", place: str = "C0ALERTS", size: dict[str, int] = WIDE) -> Page:
         """A new window at a place, ready to be used."""
@@ -74,6 +88,7 @@ class Visit:
             timezone_id="Asia/Tokyo",
             reduced_motion="reduce",
         )
+        self._contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
         page = await context.new_page()
         page.on("console", lambda message: self._heard(message.type, message.text))
@@ -82,6 +97,11 @@ class Visit:
         await page.goto(f"{self.workspace.url}/?user={user}#/{place}")
         await expect(page.locator("#account")).to_contain_text("You are")
         return page
+
+    async def leave(self) -> None:
+        """Close every window."""
+        for context in self._contexts:
+            await context.close()
 
     def _heard(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
@@ -92,11 +112,20 @@ class Visit:
         await route.abort()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def workspace(clock: ShiftedClock) -> AsyncIterator[LocalWorkspace]:
+    """A fresh one for every test, on the browser's loop."""
+    async with LocalWorkspace(clock=clock, ack_timeout=1.0) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
 async def visit(browser: Browser, workspace: LocalWorkspace) -> AsyncIterator[Visit]:
     visit = Visit(browser, workspace)
     yield visit
-    assert visit.wrong == []
+    wrong = list(visit.wrong)
+    await visit.leave()
+    assert wrong == []
 
 
 def message(page: Page, text: str) -> Locator:
@@ -170,11 +199,13 @@ async def test_an_action_that_asks_first_is_sent_only_after_yes(
     visit: Visit, app: AsyncApp, client: AsyncWebClient, workspace: LocalWorkspace
 ) -> None:
     pressed = []
+    heard = asyncio.Event()
 
     @app.action("resolve")
     async def resolve(ack: Any, body: dict[str, Any]) -> None:
         await ack()
         pressed.append(body["actions"][0]["value"])
+        heard.set()
 
     confirm = {
         "title": {"type": "plain_text", "text": "Really?"},
@@ -193,6 +224,7 @@ async def test_an_action_that_asks_first_is_sent_only_after_yes(
         assert pressed == []
         await resolve_button.click()
         await page.get_by_role("button", name="Do it").click()
+        await asyncio.wait_for(heard.wait(), PATIENCE_MS / 1000)
         await expect(resolve_button).not_to_have_attribute("aria-busy", "true")
     assert pressed == ["1"]
 
