@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.alert import recover, resolve
-from bot.domain.run import Run, RunStatus
+from bot.domain.rollup import Tally
 from bot.domain.severity import Severity
 from bot.reports.digest import (
     Item,
+    JobFigures,
     Section,
     Series,
+    Uptime,
     alert_figures,
     change,
     job_figures,
@@ -26,7 +26,6 @@ from bot.reports.digest import (
     write,
 )
 from bot.reports.figures import percentile, statistic
-from checks.result import State
 from tests.domain.findings import HOUR, NOON, alert
 from tests.properties import quick
 
@@ -161,21 +160,15 @@ def test_alerts_are_counted_by_severity_with_how_long_they_lasted() -> None:
 
 
 def test_uptime_is_the_share_of_results_that_were_not_critical() -> None:
-    found = uptime("api", [State.OK, State.WARNING, State.CRITICAL, State.UNKNOWN, State.PENDING, State.OK])
+    found = uptime("api", Tally(count=4, good=3))
     assert found is not None
-    assert (found.percent, found.results) == (75, 4)
-    assert uptime("api", [State.UNKNOWN, State.PENDING]) is None
-    assert uptime("api", []) is None
+    assert (found.name, found.percent, found.results) == ("api", 75, 4)
+    assert uptime("api", Tally(count=2, good=0)) == Uptime(name="api", percent=0, results=2)
+    assert uptime("api", Tally()) is None
 
 
 def test_jobs_are_counted_with_their_failures_and_durations() -> None:
-    good = Run(job="b", status=RunStatus.SUCCESS, finished_at=NOON, duration_seconds=10)
-    runs = [
-        good,
-        replace(good, status=RunStatus.TIMEOUT, duration_seconds=30),
-        replace(good, status=RunStatus.ERROR, duration_seconds=None),
-        replace(good, job="a", duration_seconds=None),
-    ]
-    assert [(each.name, each.runs, each.failed, each.mean_seconds) for each in job_figures(runs)] == [
-        ("a", 1, 0, None), ("b", 3, 2, statistics.fmean([10, 30])),
-    ]  # fmt: skip
+    found = job_figures("b", Tally(count=3, good=1, timed=2, seconds=40))
+    assert found == JobFigures(name="b", runs=3, failed=2, mean_seconds=20)
+    untimed = job_figures("a", Tally(count=1, good=1))
+    assert untimed == JobFigures(name="a", runs=1, failed=0, mean_seconds=None)

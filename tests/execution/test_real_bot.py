@@ -9,6 +9,7 @@ from bot.app import Tocsin
 from bot.client import Client
 from bot.config import parse
 from bot.demo.workspace import LocalWorkspace
+from bot.domain.run_filter import RunFilter
 from storage import runs
 from tests.execution.machine import TOKEN, Machine, ended
 from tests.execution.test_examples import curl
@@ -56,8 +57,8 @@ async def tocsin(workspace: LocalWorkspace, machine: Machine) -> AsyncIterator[T
 
 async def known(tocsin: Tocsin) -> list[tuple[str, str, int | None]]:
     async with tocsin.database.snapshot() as connection:
-        page = await runs.page(connection)
-    return [(each.run.job, each.run.status.value, each.run.exit_code) for each in reversed(page.runs)]
+        page = await runs.page(connection, RunFilter())
+    return [(each.job, each.status.value, each.exit_code) for each in reversed(page.runs)]
 
 
 async def test_runs_of_every_way_in_are_known_once(machine: Machine, tocsin: Tocsin) -> None:

@@ -15,6 +15,7 @@ from bot.domain.alert import Status
 from bot.domain.observation import Observation, SourceKind
 from bot.domain.rule import Rule, Verdict
 from bot.domain.run import Run, RunStatus
+from bot.domain.run_filter import RunFilter
 from checks.result import Diagnostic, State
 from storage import outbox, runs, sources
 from storage.database import Database, DatabaseError
@@ -103,7 +104,8 @@ async def test_an_observation_stands_as_badly_as_the_rules_say(database: Databas
             standing = await sources.get(connection, bot.seen(HOT).source, "web-1")
             assert standing is not None
             assert (standing.state, standing.fields) == (State.WARNING, HOT)
-            assert await sources.states_between(connection, "host", NOON, NOON + HOUR) == [State.WARNING]
+            found = await sources.results_between(connection, "host", NOON, NOON + HOUR)
+            assert [state for _, state, _ in found] == [State.WARNING]
 
 
 async def test_a_streak_outlives_a_restart(open_database: Opener) -> None:
@@ -167,7 +169,7 @@ async def test_a_run_that_comes_late_is_kept_but_does_not_change_the_last_word(d
         assert await bot.monitoring.record_run(run(finished_at=NOON - HOUR, run_id="late"))
         assert await bot.alerts() == []
         async with database.snapshot() as connection:
-            assert len((await runs.page(connection)).runs) == 2
+            assert len((await runs.page(connection, RunFilter())).runs) == 2
             (standing,) = await sources.list_all(connection)
             assert (standing.state, standing.at) == (State.OK, NOON)
 
