@@ -51,7 +51,7 @@ def run_line(run: Run, *, brief: bool = False) -> str:
     ]
     tail = f" · {outside(', '.join(counted), 20 if brief else 80)}" if counted else ""
     said = outside(summary(run), 40 if brief else 120)
-    return f"{RUN_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 40 if brief else 60)}* {said}{tail}"
+    return f"{RUN_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 30 if brief else 60)}* {said}{tail}"
 
 
 def _described(wanted: RunFilter) -> str:
@@ -100,7 +100,7 @@ def _menu(page: RunPage) -> Block:
         {
             "text": {
                 "type": "plain_text",
-                "text": f"{run.finished_at:%d %b %H:%M} UTC {run.status.value} {run.job}"[:75],
+                "text": f"{run.finished_at:%d %b %H:%M} UTC {run.status.value} {run.job}"[:60],
             },
             "value": str(run.number),
         }
