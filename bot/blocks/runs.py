@@ -54,9 +54,15 @@ def run_line(run: Run, *, brief: bool = False) -> str:
     counted = [
         f"{name} {format_value(value, '')}" for name in _COUNTS if (value := run.fields.get(name)) is not None
     ]
+<<<<<<< HEAD
     tail = f" · {outside(', '.join(counted[:1] if brief else counted), 80)}" if counted else ""
     said = outside(summary(run), 50 if brief else 120)
     return f"{run_emoji(run)} {when(run.finished_at)} *{outside(run.job, 60)}* {said}{tail}"
+=======
+    tail = f" · {outside(', '.join(counted), 20 if brief else 80)}" if counted else ""
+    said = outside(summary(run), 40 if brief else 120)
+    return f"{RUN_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 30 if brief else 60)}* {said}{tail}"
+>>>>>>> mend
 
 
 def _described(wanted: RunFilter) -> str:
@@ -105,7 +111,7 @@ def _menu(page: RunPage) -> Block:
         {
             "text": {
                 "type": "plain_text",
-                "text": f"{run.finished_at:%d %b %H:%M} UTC {run.status.value} {run.job}"[:75],
+                "text": f"{run.finished_at:%d %b %H:%M} UTC {run.status.value} {run.job}"[:60],
             },
             "value": str(run.number),
         }

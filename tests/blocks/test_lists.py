@@ -13,18 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.blocks.digest import render_digest
+from bot.blocks.message import Message
 from bot.blocks.overview import render_heartbeat, render_overview
-from bot.blocks.runs import RunFilter, render_runs
+from bot.blocks.runs import render_runs
 from bot.domain.alert import Alert, Change, acknowledge, fire, silence
 from bot.domain.observation import Source, SourceKind
 from bot.domain.run import Run, RunStatus
+from bot.domain.run_filter import Cursor, RunFilter, RunPage
 from bot.domain.severity import Severity
 from bot.domain.standing import Standing
 from bot.reports.digest import AlertFigures, Digest, JobFigures, Uptime
 from bot.reports.digest import Figure as DigestFigure
 from bot.reports.overview import Figure, Line, Overview
 from checks.result import State
-from tests.blocks.reading import HOSTILE, buttons, pings, shown
+from tests.blocks.reading import HOSTILE, accepted, buttons, pings, shown
 from tests.domain.findings import HOUR, MINUTE, NOON, firing
 from tests.properties import quick
 
@@ -250,13 +252,31 @@ def run(**parts: Any) -> Run:
     return Run(**{"job": "parse", "status": RunStatus.SUCCESS, "finished_at": NOON, **parts})
 
 
+def runs_shown(
+    runs: list[Run], wanted: RunFilter, older: Cursor | None = None, newer: Cursor | None = None
+) -> Message:
+    """A page of runs between those places."""
+    return render_runs(RunPage(runs=runs, older=older, newer=newer), wanted, "tocsin")
+
+
+def turns(message: Message) -> list[RunFilter]:
+    """What each button that turns the page asks for."""
+    return [
+        RunFilter.parse(element["value"])
+        for block in message.blocks
+        if block["type"] == "actions"
+        for element in block["elements"]
+        if element["type"] == "button"
+    ]
+
+
 def test_a_run_is_a_line_that_says_how_it_ended_and_what_it_counted() -> None:
     runs = [
         run(duration_seconds=12.3, fields={"rows_processed": 1200, "pct_invalid": 0.4, "other": 1}),
         run(job="load", status=RunStatus.TIMEOUT, exit_code=124),
         run(status=RunStatus.ERROR, exit_code=3, fields={"error_codes": ["CSV_INVALID"]}),
     ]
-    message = render_runs(runs, RunFilter(), None)
+    message = runs_shown(runs, RunFilter())
     for part in (
         ":white_check_mark: <!date^",
         "*parse* SUCCESS in 12.3 s · rows_processed 1200, pct_invalid 0.4",
@@ -271,20 +291,30 @@ def test_a_run_is_a_line_that_says_how_it_ended_and_what_it_counted() -> None:
 
 def test_pages_are_turned_by_buttons_that_remember_what_was_asked() -> None:
     wanted = RunFilter(job="parse", status=RunStatus.ERROR, since=NOON - HOUR, limit=20)
-    first = render_runs([run()], wanted, (NOON, 7))
+    first = runs_shown([run()], wanted, older=(NOON, 7))
     assert buttons(first) == ["Older ›"]
     assert "parse · ERROR · since <!date^" in shown(first)
-    (turn,) = [
-        element for block in first.blocks if block["type"] == "actions" for element in block["elements"]
-    ]
-    assert RunFilter.parse(turn["value"]) == replace(wanted, before=(NOON, 7))
-    middle = render_runs([run()], replace(wanted, before=(NOON, 7)), (NOON - MINUTE, 3))
-    assert buttons(middle) == ["Older ›", "‹ Newest"]
-    assert buttons(render_runs([run()], replace(wanted, before=(NOON, 7)), None)) == ["‹ Newest"]
+    assert turns(first) == [wanted.older((NOON, 7))]
+    middle = runs_shown([run()], wanted.older((NOON, 7)), older=(NOON - MINUTE, 3), newer=(NOON, 6))
+    assert buttons(middle) == ["‹ Newer", "Older ›"]
+    assert turns(middle) == [wanted.newer((NOON, 6)), wanted.older((NOON - MINUTE, 3))]
+    last = runs_shown([run()], wanted.older((NOON, 7)), newer=(NOON, 6))
+    assert buttons(last) == ["‹ Newer"]
 
 
 def test_no_runs_are_said_in_words() -> None:
-    assert "No runs fit" in shown(render_runs([], RunFilter(job="nobody"), None))
+    assert "No runs fit" in shown(runs_shown([], RunFilter(job="nobody")))
+    assert "No runs yet" in shown(runs_shown([], RunFilter()))
+
+
+def test_a_search_that_stopped_says_how_far_it_read_and_can_go_on() -> None:
+    wanted = RunFilter(texts=("disk full",))
+    page = RunPage(runs=[], older=(NOON, 7), newer=None, searched_to=(NOON, 7))
+    message = render_runs(page, wanted, "tocsin")
+    assert "None of those read so far" in shown(message)
+    assert "Read as far as <!date^" in shown(message)
+    assert buttons(message) == ["Search older ›"]
+    assert turns(message) == [wanted.older((NOON, 7))]
 
 
 @pytest.mark.parametrize("count", [1, 10, 20, 21, 50])
@@ -299,7 +329,9 @@ def test_slack_takes_a_page_of_the_longest_runs_and_shows_every_one(count: int) 
         )
         for number in range(count)
     ]
-    message = render_runs(runs, RunFilter(job=HOSTILE, limit=50, before=(NOON, 1)), (NOON, 1))
+    message = runs_shown(
+        runs, RunFilter(job=HOSTILE, texts=(HOSTILE[:100],) * 5, limit=50), older=(NOON, 1), newer=(NOON, 2)
+    )
     assert pings(message) == set()
     assert all(f"*{number:02}" in shown(message) for number in range(count))
 
@@ -307,11 +339,9 @@ def test_slack_takes_a_page_of_the_longest_runs_and_shows_every_one(count: int) 
 @pytest.mark.parametrize("job", ["x" * 200, "🙂" * 200, '"\\' * 100, "ß" * 200])
 def test_a_page_can_be_turned_whatever_the_job_is_called(job: str) -> None:
     wanted = RunFilter(job=job, status=RunStatus.TIMEOUT, since=NOON, limit=50)
-    message = render_runs([run(job=job)], wanted, (NOON, 2**62))
-    (turn,) = [
-        element for block in message.blocks if block["type"] == "actions" for element in block["elements"]
-    ]
-    assert RunFilter.parse(turn["value"]) == replace(wanted, before=(NOON, 2**62))
+    message = runs_shown([run(job=job)], wanted, older=(NOON, 2**62), newer=(NOON, 2**62))
+    accepted(message)
+    assert turns(message) == [wanted.newer((NOON, 2**62)), wanted.older((NOON, 2**62))]
 
 
 JSON = st.recursive(
@@ -324,9 +354,9 @@ JSON = st.recursive(
 @quick
 @given(
     text=st.text(max_size=20)
-    | st.fixed_dictionaries(dict.fromkeys(["job", "status", "since", "limit", "before"], JSON)).map(
-        json.dumps
-    )
+    | st.fixed_dictionaries(
+        dict.fromkeys(["job", "status", "since", "until", "texts", "limit", "before", "after"], JSON)
+    ).map(json.dumps)
 )
 def test_what_is_no_page_of_runs_is_refused(text: str) -> None:
     try:

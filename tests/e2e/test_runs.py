@@ -122,7 +122,9 @@ async def test_an_older_run_that_comes_late_changes_nothing(tmp_path: Path) -> N
         await told.run("sync", "ERROR", exit_code=1, timestamp="2024-03-04T08:40:00.000Z")
         await told.settle()
 
-        assert told.workspace.messages("alerts") == []
+        assert told.alerts() == []
+        (introduction,) = told.workspace.messages("alerts")
+        assert "`sync`, SUCCESS" in introduction["text"]
         assert "ERROR" in await told.ask("/tocsin-logs", "sync")
 
 
