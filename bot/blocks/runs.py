@@ -54,15 +54,9 @@ def run_line(run: Run, *, brief: bool = False) -> str:
     counted = [
         f"{name} {format_value(value, '')}" for name in _COUNTS if (value := run.fields.get(name)) is not None
     ]
-<<<<<<< HEAD
-    tail = f" · {outside(', '.join(counted[:1] if brief else counted), 80)}" if counted else ""
-    said = outside(summary(run), 50 if brief else 120)
-    return f"{run_emoji(run)} {when(run.finished_at)} *{outside(run.job, 60)}* {said}{tail}"
-=======
     tail = f" · {outside(', '.join(counted), 20 if brief else 80)}" if counted else ""
     said = outside(summary(run), 40 if brief else 120)
-    return f"{RUN_EMOJI[run.status]} {when(run.finished_at)} *{outside(run.job, 30 if brief else 60)}* {said}{tail}"
->>>>>>> mend
+    return f"{run_emoji(run)} {when(run.finished_at)} *{outside(run.job, 30 if brief else 60)}* {said}{tail}"
 
 
 def _described(wanted: RunFilter) -> str:

@@ -162,22 +162,13 @@ def test_alerts_are_counted_by_severity_with_how_long_they_lasted() -> None:
 def test_uptime_is_the_share_of_results_that_were_not_critical() -> None:
     found = uptime("api", Tally(count=4, good=3))
     assert found is not None
-<<<<<<< HEAD
-    assert (found.percent, found.results) == (75, 4)
-=======
     assert (found.name, found.percent, found.results) == ("api", 75, 4)
     assert uptime("api", Tally(count=2, good=0)) == Uptime(name="api", percent=0, results=2)
->>>>>>> mend
     assert uptime("api", Tally()) is None
 
 
 def test_jobs_are_counted_with_their_failures_and_durations() -> None:
     found = job_figures("b", Tally(count=3, good=1, timed=2, seconds=40))
-<<<<<<< HEAD
-    assert (found.name, found.runs, found.failed, found.mean_seconds) == ("b", 3, 2, 20)
-    assert job_figures("a", Tally(count=1, good=1)).mean_seconds is None
-=======
     assert found == JobFigures(name="b", runs=3, failed=2, mean_seconds=20)
     untimed = job_figures("a", Tally(count=1, good=1))
     assert untimed == JobFigures(name="a", runs=1, failed=0, mean_seconds=None)
->>>>>>> mend

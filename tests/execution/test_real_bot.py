@@ -57,11 +57,7 @@ async def tocsin(workspace: LocalWorkspace, machine: Machine) -> AsyncIterator[T
 
 async def known(tocsin: Tocsin) -> list[tuple[str, str, int | None]]:
     async with tocsin.database.snapshot() as connection:
-<<<<<<< HEAD
         page = await runs.page(connection, RunFilter(limit=50))
-=======
-        page = await runs.page(connection, RunFilter())
->>>>>>> mend
     return [(each.job, each.status.value, each.exit_code) for each in reversed(page.runs)]
 
 

@@ -104,13 +104,8 @@ async def test_an_observation_stands_as_badly_as_the_rules_say(database: Databas
             standing = await sources.get(connection, bot.seen(HOT).source, "web-1")
             assert standing is not None
             assert (standing.state, standing.fields) == (State.WARNING, HOT)
-<<<<<<< HEAD
             (found,) = await sources.latest(connection, "host", 9)
             assert found.state is State.WARNING
-=======
-            found = await sources.results_between(connection, "host", NOON, NOON + HOUR)
-            assert [state for _, state, _ in found] == [State.WARNING]
->>>>>>> mend
 
 
 async def test_a_streak_outlives_a_restart(open_database: Opener) -> None:
