@@ -55,6 +55,8 @@ async def test_a_run_comes_back_as_it_was_kept(database: Database) -> None:
         fields={"rows": 7, "nested": {"a": [None, True]}, "text": "“ß” 🙂"},
     )
     kept_rich, kept_plain = await add(database, rich, run())
+    assert kept_rich is not None
+    assert kept_plain is not None
     assert await read(database, runs.between, NOON, NOON + HOUR) == [
         replace(run(), number=kept_plain), replace(rich, number=kept_rich),
     ]  # fmt: skip
