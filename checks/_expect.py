@@ -44,10 +44,20 @@ class Expectation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    status: RangesSetting = Field(default_factory=lambda: parse_ranges("200-299"), validate_default=True)
-    text: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
-    regex: re.Pattern[str] | None = None
-    truths: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(default=(), alias="json")
+    status: RangesSetting = Field(
+        default_factory=lambda: parse_ranges("200-299"),
+        validate_default=True,
+        description="The status: `200`, `200-299`, or several such",
+    )
+    text: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(
+        default=(), description="What the body must contain: a text, or several"
+    )
+    regex: re.Pattern[str] | None = Field(
+        default=None, description="A regular expression to be found in the body"
+    )
+    truths: Annotated[tuple[Path, ...], BeforeValidator(_as_list)] = Field(
+        default=(), alias="json", description="JMESPath expressions that must hold of a JSON body"
+    )
 
     def problem(self, answer: Answer) -> str | None:
         """The first thing that is not as expected, to follow "HTTP 200 OK in 41 ms, "."""

@@ -66,11 +66,19 @@ def _as_list(value: Any) -> Any:
 class Options(CheckOptions):
     """`expect` lists values that must be among the answers; with `exact`, and no others."""
 
-    name: Annotated[str, Field(min_length=1), AfterValidator(_is_name)]
-    record: Annotated[str, AfterValidator(_is_type)] = "A"
-    server: Annotated[str, AfterValidator(_is_server)] | None = None
-    expect: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
-    exact: bool = False
+    name: Annotated[str, Field(min_length=1), AfterValidator(_is_name)] = Field(
+        description="The name to look up"
+    )
+    record: Annotated[str, AfterValidator(_is_type)] = Field(
+        default="A", description="The type of record: A, AAAA, CNAME, MX, TXT and so on"
+    )
+    server: Annotated[str, AfterValidator(_is_server)] | None = Field(
+        default=None, description="The address of the name server to ask; those of this host unless set"
+    )
+    expect: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = Field(
+        default=(), description="Values that must be among the answers"
+    )
+    exact: bool = Field(default=False, description="There must be no other values than the expected")
 
     def field_names(self) -> frozenset[str]:
         """`answers` is how many values there are, `values` which."""

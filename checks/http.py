@@ -72,16 +72,32 @@ Url = Annotated[str, AfterValidator(_is_url)]
 class Options(CheckOptions):
     """`url` or `urls`, what to send, what to expect and what to extract."""
 
-    url: Url | None = None
-    urls: tuple[Url, ...] = ()
-    method: Annotated[str, AfterValidator(_is_method)] | None = None
-    headers: Annotated[dict[str, str], BeforeValidator(_as_text), AfterValidator(_is_headers)] = {}
-    body: str | dict[str, Any] | list[Any] | None = None
-    expect: Expectation = Field(default_factory=Expectation)
-    extract: dict[str, Path] = {}
-    follow_redirects: bool = True
-    verify_tls: bool = True
-    ca_file: str | None = None
+    url: Url | None = Field(
+        default=None, description="The one address to ask; user and password in it are sent and never shown"
+    )
+    urls: tuple[Url, ...] = Field(
+        default=(), description="Several addresses instead, measured together by their rate of errors"
+    )
+    method: Annotated[str, AfterValidator(_is_method)] | None = Field(
+        default=None, description="GET, or POST where there is a body, unless set"
+    )
+    headers: Annotated[dict[str, str], BeforeValidator(_as_text), AfterValidator(_is_headers)] = Field(
+        default={}, description="Headers to send"
+    )
+    body: str | dict[str, Any] | list[Any] | None = Field(
+        default=None, description="What to send: a text, or keys or a list, sent as JSON"
+    )
+    expect: Expectation = Field(
+        default_factory=Expectation, description="What the answer must be; a status of 200 to 299 unless set"
+    )
+    extract: dict[str, Path] = Field(
+        default={}, description="Fields to take from a JSON answer: a JMESPath expression for each"
+    )
+    follow_redirects: bool = Field(default=True, description="Ask on where the server points to")
+    verify_tls: bool = Field(default=True, description="Refuse certificates that a browser would refuse")
+    ca_file: str | None = Field(
+        default=None, description="A file of CA certificates to trust instead of the usual ones"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -31,16 +31,21 @@ class Expectation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    count: RangesSetting = Field(default_factory=lambda: parse_ranges(">=1"))
+    count: RangesSetting = Field(
+        default_factory=lambda: parse_ranges(">=1"),
+        description="How many: `1`, `>=1`, `2-8`, or 0 for none",
+    )
 
 
 class Options(CheckOptions):
     """`match`, a regular expression on name and command line, or `pidfile`; `user` narrows either."""
 
-    match: re.Pattern[str] | None = None
-    pidfile: str | None = None
-    user: str | None = None
-    expect: Expectation = Expectation()
+    match: re.Pattern[str] | None = Field(
+        default=None, description="A regular expression on the name and the command line"
+    )
+    pidfile: str | None = Field(default=None, description="A file that holds the number of the process")
+    user: str | None = Field(default=None, description="Only processes of this user")
+    expect: Expectation = Field(default=Expectation(), description="How many processes there must be")
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:

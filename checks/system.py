@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from time import perf_counter
 
 import psutil
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from checks._host import CpuTimes, Mount, ProcessUse, cpu_times, mounts, process_times, process_use
 from checks._threads import Looks
@@ -27,15 +27,17 @@ class MountChoice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
+    include: tuple[str, ...] = Field(default=(), description="Only these mounts")
+    exclude: tuple[str, ...] = Field(default=(), description="All but these")
 
 
 class Options(CheckOptions):
     """`processes: true` shows the busiest processes always, not only when the host is busy."""
 
-    mounts: MountChoice = MountChoice()
-    processes: bool = False
+    mounts: MountChoice = Field(
+        default=MountChoice(), description="Which mounts count; those of real disks unless set"
+    )
+    processes: bool = Field(default=False, description="Always show the busiest processes")
 
     def field_names(self) -> frozenset[str]:
         """Percentages, megabytes and gigabytes as named; load is the kernel's, and by processor."""

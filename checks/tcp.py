@@ -20,10 +20,12 @@ _MOST_READ = 65_536
 class Options(CheckOptions):
     """`host` and `port`; optionally a text to `send` and a text to `expect` in what comes back."""
 
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=1, le=65535)]
-    send: str | None = None
-    expect: Annotated[str, Field(min_length=1)] | None = None
+    host: Annotated[str, Field(min_length=1)] = Field(description="The name or address to connect to")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(description="The port")
+    send: str | None = Field(default=None, description="A text to send once connected")
+    expect: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="A text that must come back"
+    )
 
     def field_names(self) -> frozenset[str]:
         """`response_ms` is the time from connected to the expected text."""

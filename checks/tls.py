@@ -31,12 +31,20 @@ from checks.result import CheckResult, Diagnostic, State, Value
 class Options(CheckOptions):
     """Where to connect; `server_name` when it differs from the host; when to warn; a CA file of one's own."""
 
-    host: Annotated[str, Field(min_length=1)]
-    port: Annotated[int, Field(ge=1, le=65535)] = 443
-    server_name: str | None = None
-    warn_days: Annotated[float, Field(ge=0)] = 21
-    critical_days: Annotated[float, Field(ge=0)] = 7
-    ca_file: str | None = None
+    host: Annotated[str, Field(min_length=1)] = Field(description="The name or address to connect to")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=443, description="The port")
+    server_name: str | None = Field(
+        default=None, description="The name the certificate must be for; the host unless set"
+    )
+    warn_days: Annotated[float, Field(ge=0)] = Field(
+        default=21, description="Fewer days until it expires warn"
+    )
+    critical_days: Annotated[float, Field(ge=0)] = Field(
+        default=7, description="Fewer days until it expires are critical"
+    )
+    ca_file: str | None = Field(
+        default=None, description="A file of CA certificates to trust instead of the usual ones"
+    )
 
     @model_validator(mode="after")
     def _warns_first(self) -> Self:

@@ -105,7 +105,7 @@ def render() -> str:
 
 def _sections(model: type[BaseModel], path: str, seen: set[type[BaseModel]]) -> Iterator[str]:
     title = f"## `{path}`" if path else "## The file"
-    yield f"{title}\n\n{_said(model)}\n{_table(model)}"
+    yield f"{title}\n\n{said(model)}\n{table(model)}"
     seen.add(model)
     for name, info in model.model_fields.items():
         for inner, step in _models(info.annotation):
@@ -118,25 +118,25 @@ def _kinds() -> Iterator[str]:
     yield "## Kinds of checks\n\nThe keys below stand beside those of every check, under `checks.NAME`."
     for kind in kinds():
         model = options_of(kind)
-        yield f"### `type: {kind}`\n\n{_said(model)}\n{_table(model)}"
-        for inner, key in _inner_models(model, ""):
-            yield f"#### `{key}` of `type: {kind}`\n\n{_said(inner)}\n{_table(inner)}"
+        yield f"### `type: {kind}`\n\n{said(model)}\n{table(model)}"
+        for inner, key in inner_models(model, ""):
+            yield f"#### `{key}` of `type: {kind}`\n\n{said(inner)}\n{table(inner)}"
 
 
-def _inner_models(model: type[BaseModel], path: str) -> Iterator[tuple[type[BaseModel], str]]:
+def inner_models(model: type[BaseModel], path: str) -> Iterator[tuple[type[BaseModel], str]]:
     for name, info in model.model_fields.items():
         for inner, step in _models(info.annotation):
             key = f"{path}.{info.alias or name}".lstrip(".") + step
             yield inner, key
-            yield from _inner_models(inner, key)
+            yield from inner_models(inner, key)
 
 
-def _said(model: type[BaseModel]) -> str:
+def said(model: type[BaseModel]) -> str:
     text = " ".join((model.__doc__ or "").split()) if "__doc__" in vars(model) else ""
     return text + "\n"
 
 
-def _table(model: type[BaseModel]) -> str:
+def table(model: type[BaseModel]) -> str:
     fields = [
         (info.alias or name, info)
         for name, info in sorted(model.model_fields.items(), key=lambda field: not field[1].is_required())
