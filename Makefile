@@ -9,7 +9,7 @@ demo: $(VENV)/.runtime
 	@$(RUN)/tocsin demo
 
 test: $(VENV)/.dev
-	$(RUN)/pytest $(PYTEST_ARGS)
+	$(RUN)/pytest -n 2 $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(RUN)/ruff format --check .

@@ -61,7 +61,7 @@ async def test_a_file_put_beside_the_others_is_a_kind(elsewhere: Path) -> None:
     async with probes_of(settings, ShiftedClock()) as probes:
         (found,) = await probes[0].observe()
     assert found.state == "ok"
-    assert set(found.fields) == settings.checks["host"].options.field_names()
+    assert frozenset(found.fields) == settings.checks["host"].options.field_names()
     assert "## `type: uptime`" in render()
     assert "warn_below" in render()
 
