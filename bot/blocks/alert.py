@@ -38,7 +38,7 @@ SEVERITY_EMOJI = {
     Severity.LOW: ":large_blue_circle:",
 }
 _MOST_REASON = 900
-_MOST_DIAGNOSTICS = 2
+_MOST_DIAGNOSTICS = 3
 _USERS = ("affected_users", "users_affected")
 
 
@@ -142,7 +142,7 @@ def _steps(alert: Alert) -> str:
     firing = alert.firing
     lines = [f"{number}. {step_text(step)}" for number, step in enumerate(firing.recommendations[:5], 1)]
     if firing.runbook:
-        lines.append(f":book: {_link(firing.runbook, 'Runbook')}")
+        lines.append(f":memo: {_link(firing.runbook, 'Runbook')}")
     return "*What to do*\n" + "\n".join(lines) if lines else ""
 
 

@@ -198,12 +198,12 @@ def test_users_hit_by_it_are_counted(name: str) -> None:
 
 
 def test_diagnostics_travel_with_it() -> None:
-    two = tuple(
+    five = tuple(
         Diagnostic(title=f"Part {number}", text=f"line {number}\n  <indented>") for number in range(5)
     )
-    text = shown(rendered(usual(diagnostics=two)))
-    assert "line 1\n  <indented>" in text
-    assert "line 2" not in text
+    text = shown(rendered(usual(diagnostics=five)))
+    assert "line 2\n  <indented>" in text
+    assert "line 3" not in text
 
 
 def test_only_a_new_trouble_pings_whom_the_configuration_names() -> None:
