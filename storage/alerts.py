@@ -15,6 +15,7 @@ from bot.domain.decision import Hush
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
+from storage.database import in_parts
 from storage.tables import alert_events, alerts, silences
 
 _OPEN = alerts.c.closed_at.is_(None)
@@ -29,8 +30,11 @@ class StaleAlert(Exception):
 
 async def open_ones(connection: AsyncConnection, fingerprints: Iterable[str]) -> dict[str, Alert]:
     """The open alerts of some fingerprints, whoever raised them."""
-    rows = await connection.execute(_OPEN_ONES, {"fingerprints": list(fingerprints)})
-    return {row.fingerprint: alert_of(row) for row in rows}
+    found = {}
+    for some in in_parts(fingerprints):
+        for row in await connection.execute(_OPEN_ONES, {"fingerprints": some}):
+            found[row.fingerprint] = alert_of(row)
+    return found
 
 
 async def latest_closed(connection: AsyncConnection, fingerprints: Sequence[str]) -> dict[str, Alert]:

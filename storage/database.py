@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +21,8 @@ Connection = AsyncConnection
 """What queries run on, within a transaction or a snapshot."""
 
 Insert = sqlite.Insert | postgresql.Insert
+
+_Item = TypeVar("_Item")
 
 
 _POSTGRES_OPTIONS = frozenset({"host", "port", "ssl", "sslmode", "prepared_statement_cache_size"})
@@ -79,6 +81,14 @@ def is_about_content(error: Exception) -> bool:
 def is_cut_off(error: Exception) -> bool:
     """Whether there is no connection at all, so that trying anything else is idle."""
     return isinstance(error, OSError) or bool(getattr(error, "connection_invalidated", False))
+
+
+def in_parts(values: Iterable[_Item], most: int = 1_000) -> Iterator[list[_Item]]:
+    """The values as lists for `IN`, of few lengths, since every length is a statement of its own."""
+    rest = list(values)
+    for start in range(0, len(rest), most):
+        some = rest[start : start + most]
+        yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
 
 
 class Database:

@@ -1,0 +1,151 @@
+"""Use case: what a batch of observations, runs and starts changes, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from bot.announcing import Announcer
+from bot.domain.clock import Clock
+from bot.domain.decision import Decision, Memory, evaluate, fingerprints
+from bot.domain.jobs import Terms
+from bot.domain.observation import Observation, Source, variables
+from bot.domain.rule import RuleGroup, baselines_of
+from bot.domain.run import Run, Start
+from bot.job_book import JobBook, JobPages
+from bot.ledger import Ledger
+from checks.result import State
+from storage import alerts, baselines
+from storage.database import Connection, Database
+
+_BASELINE_KEPT = timedelta(minutes=10)
+
+
+class Rulebook(Protocol):
+    """Which rules are asked of a source's observations, and what is expected of jobs."""
+
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
+
+    def terms_of(self, job: str) -> Terms: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Something to record: what a check found, or what a job tells of a run's end or start."""
+
+    observation: Observation
+    run: Run | None = None
+    start: Start | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    """Judges observations in the order in which they came, each by all that those before it have changed."""
+
+    database: Database
+    rulebook: Rulebook
+    announcer: Announcer
+    jobs: JobBook
+    clock: Clock
+    _baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = field(default_factory=dict)
+
+    async def record(self, connection: Connection, batch: Sequence[Report]) -> list[bool]:
+        """Store a batch with all it changes; False for each run or start that was known before.
+
+        Raises DatabaseError and StaleAlert; then the caller's transaction must not be committed.
+        """
+        now = self.clock()
+        observed = [each.observation for each in batch if each.start is None]
+        ledger = await Ledger.open(self.database, connection, observed, now)
+        late = {id(each.run) for each in batch if each.run is not None and ledger.is_late(each.observation)}
+        pages = await self.jobs.open(
+            connection,
+            [each.run for each in batch if each.run is not None],
+            [each.start for each in batch if each.start is not None],
+            lambda run: id(run) not in late,
+            now,
+        )
+        await ledger.alerts(self._likely_keys(ledger, observed))
+        stored = [await self._record(ledger, pages, each) for each in batch]
+        await pages.write()
+        await ledger.write()
+        return stored
+
+    def _likely_keys(self, ledger: Ledger, observed: Sequence[Observation]) -> Iterator[str]:
+        """Fingerprints of the alerts that a batch may be about, so that they are read together."""
+        for observation in observed:
+            groups = self.rulebook.groups_for(observation.source, watch=observation.watch)
+            before = ledger.standing(observation)
+            yield from fingerprints(
+                groups, observation, variables(observation, before.fields if before is not None else {})
+            )
+
+    async def _record(self, ledger: Ledger, pages: JobPages, report: Report) -> bool:
+        observation, run, begun = report.observation, report.run, None
+        if report.start is not None:
+            return await pages.begin(report.start)
+        if run is not None:
+            if not await pages.end(run):
+                return False
+            begun = pages.close(run)
+        if not observation.watch:
+            ledger.heard(observation)
+        if ledger.is_late(observation):
+            self._keep(ledger, report, observation.state)
+            return True  # late news: kept, but the last word stands
+        if run is not None:
+            observation = pages.look_back(run, begun, observation)
+        decision = await self._decide(ledger, observation)
+        self._keep(ledger, report, decision.state)
+        ledger.stand(replace(observation, state=decision.state), decision.streaks)
+        for change in decision.changes:
+            ledger.changed(await self.announcer.store(ledger.connection, change, observation.at))
+        return True
+
+    @staticmethod
+    def _keep(ledger: Ledger, report: Report, state: State) -> None:
+        if report.run is None and not report.observation.watch:
+            ledger.keep(replace(report.observation, state=state))
+
+    async def _decide(self, ledger: Ledger, observation: Observation) -> Decision:
+        before = ledger.standing(observation)
+        groups = self.rulebook.groups_for(observation.source, watch=observation.watch)
+        known: Mapping[str, Any] = before.fields if before is not None else {}
+        baseline = await self._baseline(ledger.connection, observation, groups)
+        keys = fingerprints(groups, observation, variables(observation, known, baseline))
+        needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
+        memory = Memory(
+            streaks=before.streaks if before is not None else {},
+            previous=known,
+            baseline=baseline,
+            open=await ledger.alerts(keys),
+            failing=await ledger.failing(needed) if needed else frozenset(),
+        )
+        decision = evaluate(groups, observation, memory)
+        if all(change.alert.id for change in decision.changes):
+            return decision  # nothing begins, so nothing of the past matters
+        past = replace(
+            memory,
+            closed=await alerts.latest_closed(ledger.connection, keys),
+            silences=await alerts.silences_over(ledger.connection, keys, observation.at),
+        )
+        return evaluate(groups, observation, past)
+
+    async def _baseline(
+        self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]
+    ) -> dict[str, float]:
+        """What the fields that rules compare usually are; asked of the database every few minutes."""
+        usual: dict[str, float] = {}
+        for name in baselines_of(groups):
+            key = (observation.source, name)
+            known = self._baselines.get(key)
+            if known is None or observation.at - known[0] > _BASELINE_KEPT:
+                mean = await baselines.mean(
+                    self.database, connection, observation.source, name, observation.at
+                )
+                known = self._baselines[key] = (observation.at, mean)
+            if known[1] is not None:
+                usual[name] = known[1]
+        return usual
