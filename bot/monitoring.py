@@ -1,13 +1,14 @@
 """Use case: record what was observed.
 
 One writer commits whatever queued while its last commit ran, and answers each caller after the commit that
-holds its observation. What checks find is kept and tried again while the database cannot be written; who
-waits for an answer is told at once.
+holds its observation. Nobody waits for what checks find, so it is gathered for a moment, and kept and tried
+again while the database cannot be written; who waits for an answer is told of that at once.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from storage.database import Database, DatabaseError, is_about_content, is_cut_o
 log = structlog.get_logger(__name__)
 
 _LARGEST_BATCH = 256
+_GATHERED = timedelta(milliseconds=100)
 _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
 _SLOWEST_RETRY = timedelta(seconds=30)
@@ -73,6 +75,7 @@ class Monitoring:
         self._idle = asyncio.Event()
         self._idle.set()
         self._writer: asyncio.Task[None] | None = None
+        self._settling = 0
         self._stopping = False
         self.trouble: str | None = None
         """Why nothing can be written at present, or None."""
@@ -119,7 +122,12 @@ class Monitoring:
 
     async def settle(self) -> None:
         """Wait until everything observed so far is written."""
-        await self._idle.wait()
+        self._settling += 1
+        self._urged.set()
+        try:
+            await self._idle.wait()
+        finally:
+            self._settling -= 1
 
     async def stop(self) -> None:
         """Write what is queued, then end; gives up after a few seconds when the database refuses."""
@@ -155,7 +163,8 @@ class Monitoring:
         delay = _RETRY
         while True:
             await self._something.wait()
-            batch = _taken(self._asked) or _taken(self._observed)
+            await self._gather()
+            batch = _taken(self._asked) + _taken(self._observed)
             if not batch:
                 self._something.clear()
                 self._idle.set()
@@ -167,6 +176,15 @@ class Monitoring:
             self._observed.extendleft(reversed(kept))
             await self._rest(_RETRY_AT_STOP if self._stopping else delay)
             delay = min(delay * 2, _SLOWEST_RETRY)
+
+    async def _gather(self) -> None:
+        """Give what checks find a moment to come together, unless somebody waits for it to be written."""
+        self._urged.clear()
+        if self._asked or self._settling or self._stopping or len(self._observed) >= _LARGEST_BATCH:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GATHERED.total_seconds()):
+                await self._urged.wait()
 
     async def _rest(self, pause: timedelta) -> None:
         """Wait before what is kept is tried again; who asks meanwhile is answered at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -100,6 +100,8 @@ class Database:
     def __init__(self, address: str) -> None:
         self.url = async_url(address)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.insert: Callable[[sa.Table], Insert] = sqlite.insert if self.is_sqlite else postgresql.insert
+        """An INSERT that knows ON CONFLICT, in the words of this database."""
         self._writing = asyncio.Lock() if self.is_sqlite else None
         self._lock_file: int | None = None
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 10, "max_overflow": 5}
@@ -134,10 +136,6 @@ class Database:
             except sa.exc.TimeoutError as error:
                 raise TimeoutError("every connection to the database is busy") from error
             yield connection
-
-    def insert(self, table: sa.Table) -> Insert:
-        """An INSERT that knows ON CONFLICT, in the words of this database."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def hold_alone(self) -> None:
         """Keep a second Tocsin off a SQLite file. Raises DatabaseUnusable when one holds it already."""

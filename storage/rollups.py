@@ -6,9 +6,10 @@ marks its hour, which is then rolled up again. Redoing an hour gives the same ro
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from bot.domain.run import RunStatus, is_refusal
 from bot.domain.sketch import Sketch
 from checks.result import State
 from storage import slots
-from storage.database import Database
+from storage.database import Database, Insert
 from storage.runs import ENDED
 from storage.tables import results, rollup_marks, rollups, runs
 
@@ -70,12 +71,14 @@ async def mark_late(
         for source, hour in hours
         if hour + HOUR <= now
     ]
-    if not rows:
-        return
-    statement = database.insert(rollup_marks)
+    if rows:
+        await connection.execute(_mark(database.insert), rows)
+
+
+@cache
+def _mark(insert: Callable[[sa.Table], Insert]) -> sa.Executable:
     again = {"version": rollup_marks.c.version + 1}
-    statement = statement.on_conflict_do_update(index_elements=["kind", "name", "hour"], set_=again)
-    await connection.execute(statement, rows)
+    return insert(rollup_marks).on_conflict_do_update(index_elements=["kind", "name", "hour"], set_=again)
 
 
 async def marks(connection: AsyncConnection, kind: SourceKind, until: datetime, limit: int) -> list[Mark]:

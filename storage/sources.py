@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from bot.domain.rollup import Tally
 from bot.domain.rule import Streak
 from bot.domain.standing import Place, Standing, stands_now
 from checks.result import State, Value
-from storage.database import Database, in_parts
+from storage.database import Database, Insert, in_parts
 from storage.tables import results, sources
 
 _ONE = sa.select(sources).where(
@@ -117,12 +118,16 @@ async def put_all(
     database: Database, connection: AsyncConnection, standings: Mapping[Place, Standing]
 ) -> None:
     """Remember the last words of some sources."""
-    if not standings:
-        return
-    statement = database.insert(sources)
-    said = {column.name: statement.excluded[column.name] for column in sources.c if column.name not in _KEY}
     rows = [{**_key(place), **_row(standing)} for place, standing in standings.items()]
-    await connection.execute(statement.on_conflict_do_update(index_elements=list(_KEY), set_=said), rows)
+    if rows:
+        await connection.execute(_upsert(database.insert), rows)
+
+
+@cache
+def _upsert(insert: Callable[[sa.Table], Insert]) -> sa.Executable:
+    statement = insert(sources)
+    said = {column.name: statement.excluded[column.name] for column in sources.c if column.name not in _KEY}
+    return statement.on_conflict_do_update(index_elements=list(_KEY), set_=said)
 
 
 async def add_result(connection: AsyncConnection, observation: Observation) -> None:
