@@ -13,7 +13,7 @@ import structlog
 from bot.blocks.jobs import render_unknown_job
 from bot.domain import jobs
 from bot.domain.history import History
-from bot.domain.jobs import OpenRun, PastRun, Terms
+from bot.domain.jobs import OpenRun, Terms, past_run
 from bot.domain.observation import Observation
 from bot.domain.run import Run, RunStatus, Start, summary
 from bot.scheduled import PRIORITY, post_payload
@@ -161,7 +161,7 @@ class JobPages:
             self.known.add(run.run_id)
         await self._introduce(run.job, summary(run))
         if run.job in self.histories:
-            self.histories[run.job].add(_past(run, self.now))
+            self.histories[run.job].add(past_run(run, self.now))
         return True
 
     def close(self, run: Run) -> OpenRun | None:
@@ -226,13 +226,3 @@ class JobPages:
             priority=PRIORITY,
             now=self.now,
         )
-
-
-def _past(run: Run, received_at: datetime) -> PastRun:
-    return PastRun(
-        status=run.status,
-        finished_at=run.finished_at,
-        received_at=received_at,
-        duration_seconds=run.duration_seconds,
-        refused=run.was_refused,
-    )

@@ -100,6 +100,17 @@ class PastRun:
         return self.finished_at - timedelta(seconds=self.duration_seconds or 0)
 
 
+def past_run(run: Run, received_at: datetime) -> PastRun:
+    """A run as later ones see it."""
+    return PastRun(
+        status=run.status,
+        finished_at=run.finished_at,
+        received_at=received_at,
+        duration_seconds=run.duration_seconds,
+        refused=run.was_refused,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """The newest runs of a job, newest first, and how many of each kind ended in its window.
