@@ -78,9 +78,7 @@ class Recorder:
         for observation in observed:
             groups = self.rulebook.groups_for(observation.source, watch=observation.watch)
             before = ledger.standing(observation)
-            yield from fingerprints(
-                groups, observation, variables(observation, before.fields if before is not None else {})
-            )
+            yield from _keys(groups, observation, before.fields if before is not None else {}, {})
 
     async def _record(self, ledger: Ledger, pages: JobPages, report: Report) -> bool:
         observation, run, begun = report.observation, report.run, None
@@ -99,7 +97,7 @@ class Recorder:
             observation = pages.look_back(run, begun, observation)
         decision = await self._decide(ledger, observation)
         self._keep(ledger, report, decision.state)
-        ledger.stand(replace(observation, state=decision.state), decision.streaks)
+        ledger.stand(_in_state(observation, decision.state), decision.streaks)
         for change in decision.changes:
             ledger.changed(await self.announcer.store(ledger.connection, change, observation.at))
         return True
@@ -107,14 +105,14 @@ class Recorder:
     @staticmethod
     def _keep(ledger: Ledger, report: Report, state: State) -> None:
         if report.run is None and not report.observation.watch:
-            ledger.keep(replace(report.observation, state=state))
+            ledger.keep(_in_state(report.observation, state))
 
     async def _decide(self, ledger: Ledger, observation: Observation) -> Decision:
         before = ledger.standing(observation)
         groups = self.rulebook.groups_for(observation.source, watch=observation.watch)
         known: Mapping[str, Any] = before.fields if before is not None else {}
         baseline = await self._baseline(ledger.connection, observation, groups)
-        keys = fingerprints(groups, observation, variables(observation, known, baseline))
+        keys = _keys(groups, observation, known, baseline)
         needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
         memory = Memory(
             streaks=before.streaks if before is not None else {},
@@ -149,3 +147,18 @@ class Recorder:
             if known[1] is not None:
                 usual[name] = known[1]
         return usual
+
+
+def _keys(
+    groups: tuple[RuleGroup, ...],
+    observation: Observation,
+    known: Mapping[str, Any],
+    baseline: Mapping[str, float],
+) -> tuple[str, ...]:
+    """The fingerprints that an observation is about; few rules need its fields for them."""
+    templated = any(rule.resource for group in groups for rule in group.rules)
+    return fingerprints(groups, observation, variables(observation, known, baseline) if templated else {})
+
+
+def _in_state(observation: Observation, state: State) -> Observation:
+    return observation if observation.state is state else replace(observation, state=state)

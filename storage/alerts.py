@@ -22,6 +22,10 @@ _OPEN = alerts.c.closed_at.is_(None)
 _OPEN_ONES = sa.select(alerts).where(
     _OPEN, alerts.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True))
 )
+_ADD = sa.insert(alerts).returning(alerts.c.id)
+_UPDATE = sa.update(alerts).where(
+    alerts.c.id == sa.bindparam("number"), alerts.c.version == sa.bindparam("known_version")
+)
 
 
 class StaleAlert(Exception):
@@ -92,16 +96,15 @@ async def count_of_fingerprint(connection: AsyncConnection, fingerprint: str, si
 async def save(connection: AsyncConnection, alert: Alert) -> Alert:
     """Insert a new alert or update one whose version is still ours. Raises StaleAlert."""
     if alert.id == 0:
-        result = await connection.execute(
-            sa.insert(alerts).values(version=1, **_columns(alert)).returning(alerts.c.id)
-        )
+        result = await connection.execute(_ADD, {"version": 1, **_columns(alert)})
         return replace(alert, id=int(result.scalar_one()), version=1)
-    statement = (
-        sa.update(alerts)
-        .where(alerts.c.id == alert.id, alerts.c.version == alert.version)
-        .values(version=alert.version + 1, **_columns(alert))
-    )
-    if (await connection.execute(statement)).rowcount != 1:
+    values = {
+        "number": alert.id,
+        "known_version": alert.version,
+        "version": alert.version + 1,
+        **_columns(alert),
+    }
+    if (await connection.execute(_UPDATE, values)).rowcount != 1:
         raise StaleAlert(f"alert {alert.id} changed meanwhile")
     return replace(alert, version=alert.version + 1)
 
