@@ -118,6 +118,8 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
     if alert.count > 1:
         facts.append(("Seen", f"{alert.count} times, last {clock(alert.last_seen)}"))
     users = next((found for name in _USERS if (found := look_up(firing.fields, name)) is not None), None)
+    if isinstance(raised_by := firing.fields.get("raised_by"), str):
+        facts.append(("Raised by", person(raised_by)))
     if users is not None:
         facts.append(("Users affected", outside(format_value(users, ""), 50)))
     if alert.status is Status.ACKNOWLEDGED and alert.acknowledged_at:

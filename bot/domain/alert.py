@@ -7,6 +7,7 @@ with a `Refusal` that says why nothing changes.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from enum import StrEnum
 from bot.domain.observation import Source
 from bot.domain.severity import Severity
 from checks.result import Diagnostic, Value
+
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]{3,}")
 
 
 class Status(StrEnum):
@@ -252,4 +255,7 @@ def expire(alert: Alert, now: datetime) -> Change | Refusal:
 
 
 def _person(user: str | None) -> str:
-    return f"<@{user}>" if user else "Tocsin"
+    """A Slack user by id; somebody who came by the API as they call themselves."""
+    if not user:
+        return "Tocsin"
+    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else user
