@@ -17,7 +17,7 @@ from bot.domain.observation import Source
 from bot.domain.severity import Severity
 from checks.result import Diagnostic, Value
 
-_SLACK_USER = re.compile(r"[UW][A-Z0-9]{3,}")
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 
 class Status(StrEnum):
