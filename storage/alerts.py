@@ -241,6 +241,7 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         mention=detail["mention"],
         channel=detail["channel"],
         held_by=detail["held_by"],
+        flapping=detail.get("flapping"),
         expire_after=None if row.expires_at is None else row.expires_at - row.last_seen,
     )
     return Alert(
@@ -285,6 +286,7 @@ def _columns(alert: Alert) -> dict[str, Any]:
             "mention": firing.mention,
             "channel": firing.channel,
             "held_by": firing.held_by,
+            "flapping": firing.flapping,
         },
         "count": alert.count,
         "opened_at": alert.opened_at,

@@ -135,6 +135,8 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
         facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
     if alert.status.is_open and alert.firing.held_by:
         facts.append(("Explained by", f"check {code(alert.firing.held_by)}, which fails too"))
+    if alert.status.is_open and firing.flapping:
+        facts.append(("Flapping", f"{firing.flapping}; it stays open until it is steady"))
     if alert.note:
         facts.append(("Note", outside(alert.note, 500)))
     return facts
@@ -199,6 +201,8 @@ def _text(alert: Alert, around: AlertContext, head: str) -> str:
              f"Since {when(alert.opened_at)}"]  # fmt: skip
     if alert.count > 1:
         parts.append(f"Seen {alert.count} times")
+    if alert.status.is_open and firing.flapping:
+        parts.append(f"Flapping: {firing.flapping}")
     if alert.status.is_open and (steps := _steps(alert)):
         parts.append(steps.replace("*", ""))
     parts.append(_small_print(alert, around))
@@ -215,6 +219,8 @@ _LINES = {
     EventKind.EXPIRED: ":hourglass: Expired",
     EventKind.REOPENED: ":rotating_light: Open again",
     EventKind.SEVERITY: ":arrow_up_down: Severity changed",
+    EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
+    EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
 }
 
