@@ -242,6 +242,7 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         channel=detail["channel"],
         held_by=detail["held_by"],
         flapping=detail.get("flapping"),
+        tags=tuple(detail.get("tags", ())),
         expire_after=None if row.expires_at is None else row.expires_at - row.last_seen,
     )
     return Alert(
@@ -287,6 +288,7 @@ def _columns(alert: Alert) -> dict[str, Any]:
             "channel": firing.channel,
             "held_by": firing.held_by,
             "flapping": firing.flapping,
+            "tags": list(firing.tags),
         },
         "count": alert.count,
         "opened_at": alert.opened_at,

@@ -85,6 +85,7 @@ class Firing:
     expire_after: timedelta | None = None
     held_by: str | None = None
     flapping: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:

@@ -201,6 +201,7 @@ class Rule:
     ended_by_run: bool = False
     compares: frozenset[str] = frozenset()
     flapping: FlappingLimits | None = None
+    tags: tuple[str, ...] = ()
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
         """What the alert is about: the observation's resource, unless the rule has a template of its own."""
