@@ -20,6 +20,7 @@ from bot import failpoint
 from bot.announcing import Announcer
 from bot.domain.clock import Clock
 from bot.domain.observation import Observation, cleaned
+from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.job_book import JobBook
 from bot.recording import Recorder, Report, Rulebook
@@ -88,9 +89,12 @@ class Monitoring:
         self._observed.append(_Item(Report(observation=cleaned(observation))))
         self._announce()
 
-    async def record(self, observation: Observation) -> None:
-        """Record an observation; returns after the commit. Raises DatabaseError, OSError."""
-        await self._queued(Report(observation=cleaned(observation)))
+    async def record(self, observation: Observation, rules: tuple[RuleGroup, ...] | None = None) -> None:
+        """Record an observation; returns after the commit. Raises DatabaseError, OSError.
+
+        One that brings its own `rules` makes alerts and leaves nothing else behind.
+        """
+        await self._queued(Report(observation=cleaned(observation), rules=rules))
 
     async def record_run(self, run: Run) -> bool:
         """Record a run; returns after the commit. False when its `run_id` is known.
