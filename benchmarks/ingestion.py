@@ -2,8 +2,8 @@
 
     python -m benchmarks.ingestion [--runs 100000] [--jobs 20]
 
-The runs are a log of some months: each job every 20 minutes or so, one run in 20 failed, with rules and a
-service level, given to Monitoring some at a time as whoever follows a log does. The bare INSERT puts the same
+The runs are a log of some months: each job every 20 minutes, one run in 20 failed, with a schedule, a budget and
+a rule, given to Monitoring some at a time as whoever follows a log does. The bare INSERT puts the same
 rows into the same table, with its indexes, in transactions of as many rows as Monitoring commits together. Exits
 with 1 when a run costs more than the aim.
 """
