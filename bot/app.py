@@ -21,6 +21,7 @@ from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.rulebook import rulebook
+from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
@@ -28,6 +29,8 @@ from bot.probe import probes_of
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
+from bot.silence_book import SilenceBook
+from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.server import HttpServer
@@ -73,12 +76,22 @@ class Tocsin:
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)
+        book = SilenceBook(database=self.database, timetables=timetables_of(settings))
+        self.silencing = Silencing(
+            database=self.database,
+            announcer=self.announcer,
+            book=book,
+            clock=clock,
+            wake=self.notifier.wake,
+            samples=samples_of(settings, rules),
+        )
         self.monitoring = Monitoring(
             database=self.database,
             rulebook=rules,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
+            silences=book,
         )
         self.watch = Watch(
             database=self.database,
@@ -88,7 +101,11 @@ class Tocsin:
             clock=clock,
         )
         self.alerting = Alerting(
-            database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
+            database=self.database,
+            announcer=self.announcer,
+            silencing=self.silencing,
+            clock=clock,
+            wake=self.notifier.wake,
         )
         self.reporting = Reporting(
             database=self.database, settings=settings, clock=clock, troubles=self.troubles

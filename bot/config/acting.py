@@ -107,6 +107,9 @@ class Silence(Section):
 
     name: scalar.Name = Field(description="what it is called")
     match: ref.Condition = Field(description="a CEL condition over the alert")
+    timezone: moment.Zone | None = Field(
+        default=None, description="the zone of its times; the file's unless set"
+    )
     schedule: moment.Cron | None = Field(
         default=None, description="when it begins, again and again, as five fields of cron"
     )
@@ -114,9 +117,6 @@ class Silence(Section):
     from_: ref.Instant | None = Field(default=None, alias="from", description="when it begins, once")
     until: ref.Instant | None = Field(default=None, description="when it ends, once")
     for_: scalar.Span | None = Field(default=None, alias="for", description="how long it lasts")
-    timezone: moment.Zone | None = Field(
-        default=None, description="the zone of its times; the file's unless set"
-    )
     reason: str | None = Field(default=None, description="why, for those who wonder")
 
 
