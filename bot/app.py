@@ -34,10 +34,12 @@ from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.server import HttpServer
+from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
+from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
@@ -132,6 +134,7 @@ class Tocsin:
             body_limit=settings.http.body_limit,
             health=self.health,
         )
+        SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
 
@@ -155,6 +158,15 @@ class Tocsin:
             alerting=self.alerting,
             answering=self.answering,
             people=self.people,
+            silences=SilenceDesk(
+                client=self.client,
+                database=self.database,
+                silencing=self.silencing,
+                people=self.people,
+                clock=self.clock,
+                zone=settings.timezone,
+                prefix=settings.slack.command_prefix,
+            ),
             clock=self.clock,
             wake=self.notifier.wake,
             prefix=settings.slack.command_prefix,

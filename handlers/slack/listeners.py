@@ -26,6 +26,7 @@ from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.run_window import RunWindow
+from handlers.slack.silences import WINDOW, WORDS, SilenceDesk, channel_of, first_word
 from storage import alerts, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Lane
@@ -53,6 +54,7 @@ class Listeners:
         alerting: Alerting,
         answering: Answering,
         people: People,
+        silences: SilenceDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -62,6 +64,7 @@ class Listeners:
         self._alerting = alerting
         self._answering = answering
         self._people = people
+        self._silences = silences
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
@@ -130,10 +133,18 @@ class Listeners:
 
         async def work() -> None:
             word = word_of(command["command"], self._prefix)
-            message = await self._answering.answer(word, command.get("text") or "")
-            await _respond(respond, message)
+            message = await self._answer(word, command.get("text") or "", command)
+            if message is not None:
+                await _respond(respond, message)
 
         self._start(work(), tell)
+
+    async def _answer(self, word: str, text: str, body: Body) -> Message | None:
+        """The answer to a question; None when a window was opened instead."""
+        first, rest = first_word(word, text)
+        if first in WORDS:
+            return await self._silences.command(first, rest, body)
+        return await self._answering.answer(word, text)
 
     # Buttons ----------------------------------------------------------------------------------------------
 
@@ -151,7 +162,9 @@ class Listeners:
         if kind == "logs":
             self._start(self._turn_page(value, respond), tell)
         elif kind == "ask":
-            self._start(self._ask(value, respond), tell)
+            self._start(self._ask(value, body, respond), tell)
+        elif kind == "silence":
+            self._start(self._change_silence(name, value, body, respond, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
@@ -166,9 +179,18 @@ class Listeners:
             return
         await _respond(respond, await self._answering.page(wanted), replace_original=True)
 
-    async def _ask(self, question: str, respond: Any) -> None:
+    async def _ask(self, question: str, body: Body, respond: Any) -> None:
         """A question that was offered as a button."""
-        await _respond(respond, await self._answering.answer("", question), replace_original=True)
+        message = await self._answer("", question, body)
+        if message is not None:
+            await _respond(respond, message, replace_original=True)
+
+    async def _change_silence(
+        self, name: str, value: str, body: Body, respond: Any, tell: Callable[[str], Awaitable[None]]
+    ) -> None:
+        message = await self._silences.press(name, value, body, tell)
+        if message is not None:
+            await _respond(respond, message, replace_original=True)
 
     async def _show_run(
         self, name: str, value: str, body: Body, tell: Callable[[str], Awaitable[None]]
@@ -250,6 +272,9 @@ class Listeners:
     # Windows ----------------------------------------------------------------------------------------------
 
     async def _on_view(self, ack: Any, body: Body, view: Body) -> None:
+        if view.get("callback_id") == WINDOW:
+            await self._on_silence_window(ack, body, view)
+            return
         await ack()
         if body.get("type") != "view_submission":
             return
@@ -264,6 +289,27 @@ class Listeners:
             await self._client.chat_postEphemeral(channel=origin.channel, user=user, text=text)
 
         self._start(self._submit(str(view.get("callback_id")), origin, view, body, tell), tell)
+
+    async def _on_silence_window(self, ack: Any, body: Body, view: Body) -> None:
+        """What cannot be read is said in the window, which stays open."""
+        if body.get("type") != "view_submission":
+            await ack()
+            return
+        user = str(body["user"]["id"])
+
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(channel=channel_of(view), user=user, text=text)
+
+        try:
+            wrong = await self._silences.mistakes(view)
+        except (DatabaseError, OSError) as error:
+            log.error("request_failed", reason=str(getattr(error, "orig", None) or error))
+            wrong = {"match": "Tocsin cannot use its database at present. Nothing was changed; try again."}
+        if wrong:
+            await ack(response_action="errors", errors=wrong)
+            return
+        await ack()
+        self._start(self._silences.submit(view, body), tell)
 
     async def _submit(
         self, name: str, origin: Origin, view: Body, body: Body, tell: Callable[[str], Awaitable[None]]
