@@ -233,7 +233,7 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
         line += f": {_localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
-    if mention:
+    if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED):
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
 

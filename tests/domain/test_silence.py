@@ -92,7 +92,7 @@ def test_the_next_window_is_the_one_after_that_which_holds(
 
 @given(
     st.sampled_from([NIGHTLY, LATE, WEEKLY, TWICE, ONCE, SPRING]),
-    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)),  # noqa: DTZ001
+    st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1)),
     st.floats(0, 0.999),
 )
 def test_nothing_changes_until_it_is_said_to(timetable: Timetable, naive: datetime, share: float) -> None:
@@ -141,7 +141,9 @@ def test_the_silence_that_lasts_longest_decides_and_the_present_one_where_they_a
     assert covering([], found) is None
 
 
-@pytest.mark.parametrize(("length", "before"), [(2 * HOUR, 15), (HOUR, 15), (20 * MINUTE, 5), (4 * MINUTE, 1)])
+@pytest.mark.parametrize(
+    ("length", "before"), [(2 * HOUR, 15), (HOUR, 15), (20 * MINUTE, 5), (4 * MINUTE, 1)]
+)
 def test_the_warning_comes_a_quarter_of_an_hour_before_the_end_or_sooner(
     length: timedelta, before: int
 ) -> None:
