@@ -10,7 +10,7 @@ from bot.config.rulebook import Rulebook
 from bot.config.settings import Settings
 from bot.domain.alert import Alert, Firing, fire
 from bot.domain.observation import Source, SourceKind
-from bot.domain.rule import Rule, Threshold
+from bot.domain.rule import Rule, Standing, Threshold
 from bot.domain.schedule import Cron, Daily, Schedule
 from bot.domain.severity import Severity
 from bot.domain.silence import Timetable, Window
@@ -54,7 +54,7 @@ def _samples(source: Source, rules: Rulebook) -> Iterator[Alert]:
     groups = [*rules.groups_for(source)]
     if source.kind is SourceKind.JOB:
         groups += rules.groups_for(source, watch=True)
-    for rule in dict.fromkeys(rule for group in groups for rule in group.rules):
+    for rule in {rule.name: rule for group in groups for rule in group.rules}.values():
         for severity in _severities(rule):
             yield _sample(source, rule, severity)
 
@@ -64,6 +64,8 @@ def _severities(rule: Rule) -> tuple[Severity, ...]:
         return (rule.severity,)
     if isinstance(rule.question, Threshold):
         return tuple(severity for severity, _limit in rule.question.steps)
+    if isinstance(rule.question, Standing):
+        return tuple(rule.question.severities.values())
     return tuple(Severity)
 
 
