@@ -338,13 +338,19 @@ class Listeners:
         if text == HEARTBEAT:
             self._start(self._reply(event, self._answering.heartbeat()), None)
         elif event.get("channel_type") == "im" and text:
-            self._start(self._reply(event, self._answering.answer("", str(event["text"]))), None)
+            self._start(self._reply(event, self._said(str(event["text"]))), None)
 
     async def _on_mention(self, event: Body) -> None:
         if event.get("bot_id"):
             return
         words = [word for word in str(event.get("text") or "").split() if not word.startswith("<@")]
-        self._start(self._reply(event, self._answering.answer("", " ".join(words)), in_thread=True), None)
+        self._start(self._reply(event, self._said(" ".join(words)), in_thread=True), None)
+
+    async def _said(self, text: str) -> Message:
+        """The answer to something said; nothing said to Tocsin changes a silence."""
+        if text.strip().lower() == "silences":
+            return await self._silences.list()
+        return await self._answering.answer("", text)
 
     async def _reply(
         self, event: Body, answer: Coroutine[Any, Any, Message], *, in_thread: bool = False

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.demo.workspace.state import BOT_USER
 from tests.e2e.harness import ALEX, KIM, SAM, SHOP, START, TOKEN, Json, Story, buttons, key_of, shown, story
 
 NIGHTLY = (
@@ -156,6 +157,19 @@ async def test_the_list_shows_what_holds_and_ends_it(shop: Story) -> None:
             1:
         ]
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("silences", "*Silences* · 1 active"), ("silence backend 1h", "Ask with the command")],
+)
+async def test_a_mention_lists_them_and_leaves_making_them_to_the_command(
+    shop: Story, text: str, said: str
+) -> None:
+    await answer(shop, "silence backend 2h deploying")
+    asked = await shop.workspace.say("general", f"<@{BOT_USER}> {text}")
+    await shop.see(lambda: [m for m in shop.workspace.replies("general", asked["ts"]) if said in shown(m)])
+    assert len((await shop.tocsin.silencing.listing()).active) == 1
 
 
 async def test_a_window_asks_what_how_long_and_why(shop: Story) -> None:
