@@ -66,10 +66,12 @@ class Alerting:
         self.wake()
 
     async def tick(self) -> None:
-        """Do what is due: silences begin and end, what nothing was heard of expires."""
+        """Do what is due: silences begin and end, what is explained no longer is told, the silent expire."""
         await self.silencing.tick()
         now = self.clock()
         async with self.database.transaction() as connection:
+            for alert in await alerts.held_needlessly(connection):
+                await self._store(connection, lifecycle.release(alert, now), now)
             for alert in await alerts.expired(connection, now):
                 await self._store(connection, lifecycle.expire(alert, now), now)
         self.wake()

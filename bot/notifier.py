@@ -428,7 +428,8 @@ class Notifier:
             return None
         event = _event(entry.payload["event"])
         loud = bool(entry.payload.get("loud", event.kind is EventKind.REOPENED))
-        loud = loud and alert.status is Status.ACTIVE and not alert.is_silenced(self._clock())
+        quiet = alert.firing.held_by is not None or alert.is_silenced(self._clock())
+        loud = loud and alert.status is Status.ACTIVE and not quiet
         return Delivery(
             message=render_event(event, alert, self._mention(alert.firing.mention) if loud else ""),
             key=entry.key,

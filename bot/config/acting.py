@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from bot.config import moments as moment
 from bot.config import references as ref
@@ -118,6 +118,24 @@ class Silence(Section):
     until: ref.Instant | None = Field(default=None, description="when it ends, once")
     for_: scalar.Span | None = Field(default=None, alias="for", description="how long it lasts")
     reason: str | None = Field(default=None, description="why, for those who wonder")
+
+    @field_validator("until")
+    @classmethod
+    def _ends_after_it_begins(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        begins = info.data.get("from_")
+        if value is not None and begins is not None and value <= begins:
+            raise ref.refuse("it ends before it begins", "write a time after from:")
+        return value
+
+
+class Inhibition(Section):
+    """Which open alerts explain which others, so that these tell nobody meanwhile."""
+
+    when: ref.Condition = Field(description="a CEL condition over the alert that explains others")
+    hold: ref.Condition = Field(description="a CEL condition over the alerts that it explains")
+    equal: ref.Texts = Field(
+        default=(), description="names that must have the same value in both, such as `resource`"
+    )
 
 
 class Request(Section):

@@ -17,8 +17,10 @@ from bot.domain.schedule import local_instant
 from bot.domain.silence import Origin, Silence, Timetable, Window
 from bot.silencing import LONGEST, NotDone, Silencing
 from checks.options import parse_duration
+from handlers.http.answers import answer, mistakes, refusal
 
 _WHO = "api"
+_UNFIT = "this silence does not fit"
 
 
 def _condition(value: Any) -> str:
@@ -76,24 +78,24 @@ class SilenceApi:
         found = await self._silencing.listing()
         items = [_shown(each, "active") for each in found.active]
         items += [_coming(timetable, window) for timetable, window in found.upcoming]
-        return _answer(200, {"items": items, "total": len(items)})
+        return answer(200, {"items": items, "total": len(items)})
 
     async def _create(self, request: web.Request) -> web.Response:
         try:
             body = json.loads(await request.read())
         except (ValueError, RecursionError):
-            return _answer(400, {"error": "the body is not JSON"})
+            return refusal(400, "the body is not JSON")
         if not isinstance(body, dict):
             example = '{"match": "severity == \'low\'", "for": "2h", "reason": "tuning"}'
-            return _answer(400, {"error": f"a silence is an object such as {example}"})
+            return refusal(400, f"a silence is an object such as {example}")
         now = self._clock()
         try:
             wanted = SilencePayload.model_validate(body)
         except ValidationError as error:
-            return _unfit(_details(error))
+            return refusal(422, _UNFIT, details=_details(error))
         until, wrong = self._until(wanted, now)
         if until is None:
-            return _unfit([wrong])
+            return refusal(422, _UNFIT, details=[wrong])
         silence, coverage = await self._silencing.create(
             match=wanted.match, until=until, who=_WHO, reason=wanted.reason or None, origin=Origin.API
         )
@@ -102,7 +104,7 @@ class SilenceApi:
             "sources": [str(source) for source in coverage.sources],
             "everything": coverage.is_everything,
         }
-        return _answer(201, {**_shown(silence, "active"), "covers": covers})
+        return answer(201, {**_shown(silence, "active"), "covers": covers})
 
     def _until(self, wanted: SilencePayload, now: datetime) -> tuple[datetime | None, dict[str, str]]:
         """When it ends, or what is wrong with that."""
@@ -121,8 +123,8 @@ class SilenceApi:
         outcome = await self._silencing.end(int(request.match_info["id"]), _WHO)
         silence = outcome.silence if isinstance(outcome, NotDone) else outcome
         if silence is None:
-            return _answer(404, {"error": f"there is no silence {request.match_info['id']}"})
-        return _answer(200, _shown(silence, "ended"))
+            return refusal(404, f"there is no silence {request.match_info['id']}")
+        return answer(200, _shown(silence, "ended"))
 
 
 def _shown(silence: Silence, state: str) -> dict[str, Any]:
@@ -158,25 +160,8 @@ def _coming(timetable: Timetable, window: Window) -> dict[str, Any]:
 
 
 def _details(error: ValidationError) -> list[dict[str, str]]:
+    known = "is not known; a silence has match, for, until and reason"
     return [
-        {"path": ".".join(map(str, each["loc"])), "message": _words(each["type"], each["msg"])}
-        for each in error.errors(include_url=False, include_context=False)[:20]
+        {**each, "message": known} if each["message"].startswith("Extra inputs") else each
+        for each in mistakes(error)
     ]
-
-
-def _words(kind: str, message: str) -> str:
-    known = {
-        "missing": "is missing",
-        "extra_forbidden": "is not known; a silence has match, for, until, reason",
-    }
-    return known.get(kind, message.removeprefix("Value error, "))
-
-
-def _unfit(details: list[dict[str, str]]) -> web.Response:
-    return _answer(422, {"error": "this silence does not fit", "details": details})
-
-
-def _answer(status: int, body: Any) -> web.Response:
-    return web.Response(
-        status=status, text=json.dumps(body, ensure_ascii=False), content_type="application/json"
-    )

@@ -137,6 +137,7 @@ class Answering:
             f"`/{prefix} alerts` what is open",
             f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
             f"`/{prefix} silences` what is silenced, by whom, why and until when",
+            f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]
         head = f":grey_question: {trouble}\n" if trouble else ""

@@ -45,7 +45,8 @@ def known_names(found: Iterable[Alert]) -> Known:
     names: dict[str, set[str]] = {kind: set() for kind in _KINDS}
     for alert in found:
         firing = alert.firing
-        names["check" if firing.source.kind is SourceKind.CHECK else "job"].add(firing.source.name)
+        if firing.source.kind in (SourceKind.CHECK, SourceKind.JOB):
+            names[firing.source.kind.value].add(firing.source.name)
         names["resource"].add(firing.resource)
         names["rule"].add(firing.rule)
         names["category"].add(firing.category)

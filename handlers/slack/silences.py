@@ -165,7 +165,8 @@ class SilenceDesk:
         known = {kind: set(names) for kind, names in
                  known_names([*self.silencing.samples, *open_ones]).items()}  # fmt: skip
         for each in standing:
-            known[each.source.kind.value].add(each.source.name)
+            if each.source.kind.value in known:
+                known[each.source.kind.value].add(each.source.name)
             known["resource"].add(each.resource)
         fields = frozenset(name for each in standing for name in each.fields)
         return {kind: sorted(names) for kind, names in known.items()}, fields

@@ -235,6 +235,15 @@ async def test_silencing_everything_is_warned_of(tmp_path: Path) -> None:
         assert "Covers 2 of 2 checks and jobs" in said
 
 
+async def test_an_alert_that_somebody_raised_can_be_silenced_by_its_type(shop: Story) -> None:
+    await shop.post(
+        "/api/v1/alerts", {"alert_type": "payments_stuck", "title": "Payments wait", "severity": "P2"}
+    )
+    message = await shop.alert("Payments wait")
+    await answer(shop, "silence payments 1h")
+    await shop.becomes(message, "Silenced: Payments wait")
+
+
 async def test_who_may_not_silence_is_told_whom_to_ask(tmp_path: Path) -> None:
     async with story(tmp_path, GUARDED) as told:
         await told.looked()
