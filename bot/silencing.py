@@ -27,6 +27,7 @@ from storage.outbox import Lane
 
 LONGEST = timedelta(days=366)
 _PORTION = 100
+_MOST_TRIED = 20_000
 _PRIORITY = 16  # after P1 itself, before P2
 _TRIES = 5
 
@@ -86,7 +87,7 @@ class Silencing:
         new = Silence(origin=origin, match=match, starts_at=now, ends_at=until, created_by=who, reason=reason)
         async with self._database.transaction() as connection:
             made = replace(new, id=await silences.add(connection, new))
-            coverage = covered(made, self._samples, await alerts.list_open(connection))
+            coverage = covered(made, self._samples, await alerts.list_open(connection, _MOST_TRIED))
             await self._post(connection, f"silence:{made.id}:made", render_made(made, coverage))
         await self._settle_alerts()
         self._wake()
@@ -221,7 +222,7 @@ class Silencing:
         now = self._clock()
         trial = Silence(match=match, starts_at=now, ends_at=now)
         async with self._database.snapshot() as connection:
-            return covered(trial, self._samples, await alerts.list_open(connection))
+            return covered(trial, self._samples, await alerts.list_open(connection, _MOST_TRIED))
 
     @property
     def samples(self) -> Sequence[Alert]:

@@ -104,6 +104,15 @@ async def test_a_problem_that_comes_under_a_silence_reaches_nobody_and_is_told_a
     await shop.becomes(message, "Resolved: backend is down")
 
 
+async def test_what_was_told_before_its_silence_is_resolved_under_it(shop: Story) -> None:
+    message = await broken(shop)
+    await answer(shop, "silence backend 1h")
+    await shop.becomes(message, "Silenced")
+    await shop.change(200)
+    message = await shop.becomes(message, "Resolved: backend is down")
+    await shop.see(lambda: any("Recovered" in line for line in shop.thread(message)))
+
+
 async def test_what_was_hidden_and_over_before_the_end_is_said_afterwards(shop: Story) -> None:
     await answer(shop, "silence backend 1h")
     await shop.change(503)
