@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
-
-import structlog
 
 from bot.config.probing import CheckSettings
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.observation import Observation, Source, SourceKind
 from checks.client import probe_client
-from checks.deadline import run_within
+from checks.deadline import Supervised
 from checks.options import Check, CheckContext
 from checks.result import CheckResult, State
+from checks.threads import Threads
 
-log = structlog.get_logger(__name__)
-
-_MOST_FIELDS = 200
-_THREADS = 16
+_THREADS = 32
+_MOST_PATIENCE = 5.0  # seconds that blocking work waits for a thread, or half the check's time limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +31,14 @@ class Probe:
     check: Check
     zone: ZoneInfo
     clock: Clock
+    _supervised: Supervised = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_supervised", Supervised(self.check, self.name))
 
     async def observe(self) -> list[Observation]:
         """Run it and report, one observation a resource. Never raises but for cancellation."""
-        result = self.pending(self.clock()) or await self._run()
+        result = self.pending(self.clock()) or await self._supervised.run(self.settings.timeout)
         return list(self._observations(result, self.clock()))
 
     def pending(self, now: datetime) -> CheckResult | None:
@@ -50,15 +50,6 @@ class Probe:
         if due is not None and "due" not in type(self.settings.options).model_fields and local < due:
             return CheckResult(state=State.PENDING, summary=f"not due before {due:%H:%M}")
         return None
-
-    async def _run(self) -> CheckResult:
-        try:
-            return await run_within(self.check, self.settings.timeout)
-        except Exception as error:
-            log.exception("check_crashed", check=self.name)
-            return CheckResult(
-                state=State.UNKNOWN, summary=f"the check itself failed: {type(error).__name__}: {error}"
-            )
 
     def _observations(self, result: CheckResult, now: datetime) -> Iterator[Observation]:
         resource = self.settings.resource or result.resource or self.name
@@ -78,7 +69,7 @@ class Probe:
             state=result.state,
             at=now,
             summary=result.summary,
-            fields=dict(list(result.fields.items())[:_MOST_FIELDS]),
+            fields=result.fields,
             diagnostics=result.diagnostics,
             remedy=result.remedy,
         )
@@ -87,24 +78,27 @@ class Probe:
 @asynccontextmanager
 async def probes_of(settings: Settings, clock: Clock) -> AsyncIterator[list[Probe]]:
     """Every configured check, ready to run, with the means they share; closed at the end."""
-    threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="check")
+    threads = Threads(_THREADS)
     async with probe_client() as client:
-        context = CheckContext(http=client, threads=threads, timezone=settings.timezone, clock=clock)
-        probes = [
-            Probe(
-                name=name,
-                settings=check,
-                check=check.options.build(context),
-                zone=settings.timezone,
-                clock=clock,
-            )
-            for name, check in settings.checks.items()
-        ]
+        means = CheckContext(http=client, threads=threads.lane(""), timezone=settings.timezone, clock=clock)
         try:
-            yield probes
+            yield [
+                _probe(name, check, threads, means, settings.timezone)
+                for name, check in settings.checks.items()
+            ]
         finally:
-            for probe in probes:
-                close = getattr(probe.check, "close", None)
-                if close is not None:
-                    await close()
-            threads.shutdown(wait=False, cancel_futures=True)
+            threads.close()
+
+
+def _probe(
+    name: str, settings: CheckSettings, threads: Threads, means: CheckContext, zone: ZoneInfo
+) -> Probe:
+    patience = min(_MOST_PATIENCE, settings.timeout.total_seconds() / 2)
+    context = replace(means, threads=threads.lane(name, patience))
+    return Probe(
+        name=name,
+        settings=settings,
+        check=settings.options.build(context),
+        zone=zone,
+        clock=means.clock,
+    )

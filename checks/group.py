@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from checks.deadline import run_within
+from checks.deadline import Supervised
 from checks.kinds import kinds, options_of
 from checks.options import COMMON_KEYS, Check, CheckContext, CheckOptions, Duration, parse_duration
 from checks.result import CheckResult, Diagnostic, State, Value
+from checks.threads import lane_for
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 # A check that could not run is no proof of a fault, and none of health.
@@ -72,7 +73,10 @@ class Options(CheckOptions):
 
     def build(self, context: CheckContext) -> GroupCheck:
         return GroupCheck(
-            members={name: member.options.build(context) for name, member in self.checks.items()},
+            members={
+                name: member.options.build(replace(context, threads=lane_for(context.threads, name)))
+                for name, member in self.checks.items()
+            },
             limits={name: member.timeout or self.member_timeout for name, member in self.checks.items()},
         )
 
@@ -81,7 +85,8 @@ class GroupCheck:
     """Runs its members together, each within its own limit."""
 
     def __init__(self, members: Mapping[str, Check], limits: Mapping[str, timedelta]) -> None:
-        self._members, self._limits = members, limits
+        self._members = {name: Supervised(check, name) for name, check in members.items()}
+        self._limits = limits
 
     async def run(self) -> CheckResult:
         began = perf_counter()
@@ -92,12 +97,7 @@ class GroupCheck:
 
     async def _run(self, name: str) -> CheckResult:
         began = perf_counter()
-        try:
-            result = await run_within(self._members[name], self._limits[name])
-        except Exception as error:  # noqa: BLE001  (a member that breaks must not end the others)
-            result = CheckResult(
-                state=State.UNKNOWN, summary=f"could not run: {type(error).__name__}: {error}"[:300]
-            )
+        result = await self._members[name].run(self._limits[name])
         taken: dict[str, Value] = {"duration_ms": round((perf_counter() - began) * 1000, 1)}
         return replace(result, resource=name, fields=taken | dict(result.fields))
 

@@ -127,7 +127,7 @@ async def test_a_member_that_breaks_is_unknown_and_alone(context: CheckContext) 
     broken = Member(kind="env", options=Broken.model_validate({"required": {"PATH": "nonempty"}}))
     result = await found("group", context, checks={"broken": broken, "fine": exiting(0)})
     assert result.state is State.UNKNOWN
-    assert result.parts[0].summary == "could not run: ZeroDivisionError: by nothing"
+    assert result.parts[0].summary == "the check itself failed: ZeroDivisionError: by nothing"
     assert result.parts[1].state is State.OK
 
 
