@@ -19,6 +19,8 @@ from checks.result import CheckResult, State
 from checks.threads import Threads
 
 _THREADS = 32
+# What one check may bring, so that a short interval with many parts does not fill the queue of all others.
+_PARTS_A_SECOND, _FEWEST_PARTS, _MOST_PARTS = 20, 50, 1000
 _MOST_PATIENCE = 5.0  # seconds that blocking work waits for a thread, or half the check's time limit
 
 
@@ -34,7 +36,7 @@ class Probe:
     _supervised: Supervised = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_supervised", Supervised(self.check, self.name))
+        object.__setattr__(self, "_supervised", Supervised(self.check, self.name, most_parts=self._most_parts))
 
     async def observe(self) -> list[Observation]:
         """Run it and report, one observation a resource. Never raises but for cancellation."""
@@ -50,6 +52,11 @@ class Probe:
         if due is not None and "due" not in type(self.settings.options).model_fields and local < due:
             return CheckResult(state=State.PENDING, summary=f"not due before {due:%H:%M}")
         return None
+
+    @property
+    def _most_parts(self) -> int:
+        seconds = self.settings.every.total_seconds() if self.settings.every else 60.0
+        return int(min(_MOST_PARTS, max(_FEWEST_PARTS, seconds * _PARTS_A_SECOND)))
 
     def _observations(self, result: CheckResult, now: datetime) -> Iterator[Observation]:
         resource = self.settings.resource or result.resource or self.name

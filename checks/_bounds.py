@@ -20,7 +20,7 @@ _LONGEST_NAME = 200
 _DEEPEST = 8
 
 
-def bounded(result: object) -> CheckResult:
+def bounded(result: object, most_parts: int = MOST_PARTS) -> CheckResult:
     """The result as far as it can be kept; its summary says what was left out.
 
     Raises TypeError when it is no result at all, and whatever its own mappings raise.
@@ -28,7 +28,7 @@ def bounded(result: object) -> CheckResult:
     if not isinstance(result, CheckResult):
         raise TypeError(f"it gave a {type(result).__name__} instead of a result")
     left_out: list[str] = []
-    parts = [_one(part, []) for part in _first(result.parts, MOST_PARTS, "parts", left_out)]
+    parts = [_one(part, []) for part in _first(result.parts, most_parts, "parts", left_out)]
     return replace(_one(result, left_out), parts=tuple(parts))
 
 

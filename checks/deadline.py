@@ -8,7 +8,7 @@ from time import monotonic
 
 import structlog
 
-from checks._bounds import bounded, text_of
+from checks._bounds import MOST_PARTS, bounded, text_of
 from checks._secrets import masked
 from checks.options import Check, TimesOut, format_duration
 from checks.result import CannotRun, CheckResult, State
@@ -24,10 +24,13 @@ class Supervised:
     A run that does not end though it was told to is left behind, and none begins beside it.
     """
 
-    def __init__(self, check: Check, name: str = "", *, grace: float = _GRACE) -> None:
-        self._check, self._name, self._grace = check, name, grace
+    def __init__(
+        self, check: Check, name: str = "", *, grace: float = _GRACE, most_parts: int = MOST_PARTS
+    ) -> None:
+        self._check, self._name, self._grace, self._most_parts = check, name, grace, most_parts
         self._stray: asyncio.Task[object] | None = None
         self._began = 0.0
+        self._crashed = ""
 
     async def run(self, limit: timedelta) -> CheckResult:
         """The check's result, or why there is none. Raises only CancelledError, when the caller is cancelled."""
@@ -79,15 +82,17 @@ class Supervised:
 
     def _bounded(self, result: object) -> CheckResult:
         try:
-            return bounded(result)
+            return bounded(result, self._most_parts)
         except Exception as error:  # noqa: BLE001  (a result's own code)
             return self._crash(error)
 
     def _crash(self, error: BaseException) -> CheckResult:
-        log.error("check_crashed", check=self._name, exc_info=error)
         said = " ".join(masked(text_of(error)[:500]).split())
-        told = f"{type(error).__name__}: {said}" if said else type(error).__name__
-        return _unknown(f"the check itself failed: {told[:300]}")
+        told = f"{type(error).__name__}: {said}"[:300] if said else type(error).__name__
+        if told != self._crashed:  # each kind of crash once, however often the check runs
+            log.error("check_crashed", check=self._name, exc_info=error)
+            self._crashed = told
+        return _unknown(f"the check itself failed: {told}")
 
     def _still_running(self) -> CheckResult:
         since = format_duration(timedelta(seconds=max(1, round(monotonic() - self._began))))
