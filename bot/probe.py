@@ -36,20 +36,24 @@ class Probe:
     _supervised: Supervised = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_supervised", Supervised(self.check, self.name, most_parts=self._most_parts))
+        object.__setattr__(
+            self, "_supervised", Supervised(self.check, self.name, most_parts=self._most_parts)
+        )
 
     async def observe(self) -> list[Observation]:
         """Run it and report, one observation a resource. Never raises but for cancellation."""
-        result = self.pending(self.clock()) or await self._supervised.run(self.settings.timeout)
+        result = self.pending(self.settings, self.clock()) or await self._supervised.run(
+            self.settings.timeout
+        )
         return list(self._observations(result, self.clock()))
 
-    def pending(self, now: datetime) -> CheckResult | None:
-        """Outside its hours, or before it is due, a check is not asked."""
+    def pending(self, settings: CheckSettings, now: datetime) -> CheckResult | None:
+        """Outside its hours, or before it is due, a check is not asked, and the member of a group not heard."""
         local = now.astimezone(self.zone).time()
-        window, due = self.settings.between, self.settings.due
+        window, due = settings.between, settings.due
         if window is not None and not window.holds(local):
             return CheckResult(state=State.PENDING, summary=f"not asked outside {window}")
-        if due is not None and "due" not in type(self.settings.options).model_fields and local < due:
+        if due is not None and "due" not in type(settings.options).model_fields and local < due:
             return CheckResult(state=State.PENDING, summary=f"not due before {due:%H:%M}")
         return None
 
@@ -65,7 +69,8 @@ class Probe:
         for part in result.parts:
             about = part.resource or self.name
             if about in members:  # of a group: a check of its own, with its own rules
-                yield self._observation(about, part, members[about].resource or about, now)
+                heard = self.pending(members[about], now) or part
+                yield self._observation(about, heard, members[about].resource or about, now)
             else:
                 yield self._observation(self.name, part, about, now)
 

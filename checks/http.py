@@ -73,19 +73,23 @@ class Options(CheckOptions):
     """`url` or `urls`, what to send, what to expect and what to extract."""
 
     url: Url | None = Field(
-        default=None, description="The one address to ask; user and password in it are sent and never shown"
+        default=None,
+        repr=False,
+        description="The one address to ask; user and password in it are sent and never shown",
     )
     urls: tuple[Url, ...] = Field(
-        default=(), description="Several addresses instead, measured together by their rate of errors"
+        default=(),
+        repr=False,
+        description="Several addresses instead, measured together by their rate of errors",
     )
     method: Annotated[str, AfterValidator(_is_method)] | None = Field(
         default=None, description="GET, or POST where there is a body, unless set"
     )
     headers: Annotated[dict[str, str], BeforeValidator(_as_text), AfterValidator(_is_headers)] = Field(
-        default={}, description="Headers to send"
+        default={}, repr=False, description="Headers to send"
     )
     body: str | dict[str, Any] | list[Any] | None = Field(
-        default=None, description="What to send: a text, or keys or a list, sent as JSON"
+        default=None, repr=False, description="What to send: a text, or keys or a list, sent as JSON"
     )
     expect: Expectation = Field(
         default_factory=Expectation, description="What the answer must be; a status of 200 to 299 unless set"

@@ -35,9 +35,7 @@ def clock() -> datetime:
 def probe_of(name: str, check: Check, *, every: timedelta, timeout: timedelta | None = None) -> Probe:
     """A check of a test's own, with the settings that any kind has."""
     keys = {"type": "env", "required": {"PATH": "nonempty"}, "every": every, "timeout": timeout or every}
-    return Probe(
-        name=name, settings=CheckSettings.model_validate(keys), check=check, zone=ZONE, clock=clock
-    )
+    return Probe(name=name, settings=CheckSettings.model_validate(keys), check=check, zone=ZONE, clock=clock)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
@@ -84,10 +85,8 @@ async def hanging() -> None:
 
 
 async def swallowing() -> CheckResult:
-    try:
+    with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        pass
     return ok(summary="as if nothing had been")
 
 
@@ -146,7 +145,9 @@ async def test_good_checks_keep_their_pace_beside_every_kind_of_hostile_one(
         released.set()
     assert max(each.longest_pause for each in good) < 1.0
     assert {found[name].state for name in hostile if name in found} == {"unknown"}
-    assert set(hostile) - set(found) == {"deaf"}  # it has five seconds to end in, which others do not wait for
+    assert set(hostile) - set(found) == {
+        "deaf"
+    }  # it has five seconds to end in, which others do not wait for
     said = {name: row.summary for name, row in found.items()}
     assert said["hanging"] == said["swallowing"] == "not finished within 0.1 s"
     assert said["crashing"] == "the check itself failed: ZeroDivisionError: by nothing"
@@ -197,7 +198,9 @@ async def test_a_flood_keeps_what_can_be_kept_and_says_what_was_left_out() -> No
     result = await run_within(Doing(giving(flood())), FAR)
     assert (len(result.fields), len(result.parts), len(result.diagnostics)) == (200, 1000, 10)
     assert all(len(each.text) == 8000 for each in result.diagnostics)
-    assert result.summary.endswith("(kept are 1,000 of 5,000 parts, 200 of 100,000 fields, 10 of 100 diagnostics)")
+    assert result.summary.endswith(
+        "(kept are 1,000 of 5,000 parts, 200 of 100,000 fields, 10 of 100 diagnostics)"
+    )
     assert len(result.summary) == 2000
 
 
@@ -273,9 +276,7 @@ async def test_when_all_threads_are_blocked_it_is_said_with_who_holds_them(relea
         await run_within(Doing(blocking(threads.lane(name), released)), TENTH)
     result = await run_within(Doing(blocking(threads.lane("csv", 0.05), released)), FAR)
     assert result.state is State.UNKNOWN
-    assert result.summary == (
-        "all 2 threads for blocking work are taken: nfs-a (since 1s), nfs-b (since 1s)"
-    )
+    assert result.summary == ("all 2 threads for blocking work are taken: nfs-a (since 1s), nfs-b (since 1s)")
     assert result.remedy == "see why those checks do not come back, or leave them out and restart Tocsin"
     released.set()
     assert await in_thread(threads.lane("csv"), lambda _: 7) == 7
@@ -298,7 +299,9 @@ async def test_what_a_thread_raises_reaches_who_waits_and_frees_the_thread() -> 
         raise SystemExit(3)
 
     for _ in range(3):
-        assert (await run_within(Doing(lambda: in_thread(lane, leave)), FAR)).summary.endswith("SystemExit: 3")
+        assert (await run_within(Doing(lambda: in_thread(lane, leave)), FAR)).summary.endswith(
+            "SystemExit: 3"
+        )
 
 
 async def test_the_members_of_a_group_have_threads_of_their_own(released: threading.Event) -> None:

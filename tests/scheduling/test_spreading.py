@@ -28,7 +28,9 @@ def first_starts(count: int, every: timedelta) -> list[datetime]:
 
 
 async def test_two_thousand_http_checks_start_evenly_over_their_minute() -> None:
-    lines = [f"  shop-{n}: {{type: http, url: 'http://shop-{n}.example.org/', every: 60s}}" for n in range(2000)]
+    lines = [
+        f"  shop-{n}: {{type: http, url: 'http://shop-{n}.example.org/', every: 60s}}" for n in range(2000)
+    ]
     loaded = parse("\n".join(["checks:", *lines]).encode(), "tocsin.yml", {}, tokens_needed=False)
     async with probes_of(loaded, clock) as probes:
         plan = triggers(probes, START)
