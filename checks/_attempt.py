@@ -57,6 +57,8 @@ class Attempt:
                 return f"connected to {where}, then silence"
             case "download":
                 return f"the answer from {where} began but did not end"
+            case "" if "download" in self.progress.phases:
+                return f"{where} answered, but the regular expression was still being searched for"
             case _:
                 return f"no connection to {where}"
 

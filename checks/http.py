@@ -184,7 +184,7 @@ class HttpCheck:
         except NoAnswerError as error:
             attempt.problem, attempt.is_local = str(error), error.local
             return
-        attempt.problem = f"but {answer.flaw}" if answer.flaw else options.expect.problem(answer)
+        attempt.problem = f"but {answer.flaw}" if answer.flaw else await options.expect.problem(answer)
         if options.extract and not answer.flaw:
             self._extract(attempt, answer)
         attempt.answer = answer
