@@ -24,12 +24,16 @@ from bot.config.rulebook import rulebook
 from bot.domain.clock import Clock, system_clock
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from handlers.http.addresses import Addresses
+from handlers.http.pings import PingRoutes
+from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
@@ -108,9 +112,15 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        addresses = Addresses(
+            database=self.database,
+            key=settings.http.ping_key.get_secret_value() if settings.http.ping_key else "",
+            jobs={name: job.ping for name, job in settings.jobs.items()},
+        )
+        pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
         self.http = HttpServer(
-            monitoring=self.monitoring,
-            clock=clock,
+            pings=PingRoutes(addresses=addresses, pinging=pinging),
+            runs=RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
             health=self.health,
