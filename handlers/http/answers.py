@@ -21,5 +21,6 @@ def refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) 
 
 def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer."""
-    text = json.dumps(body, ensure_ascii=False)
-    return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    kept = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
+    return web.Response(status=status, body=text, headers=kept)

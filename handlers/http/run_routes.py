@@ -13,6 +13,7 @@ from bot.domain.clock import Clock
 from bot.domain.run import Run, Start
 from bot.monitoring import Monitoring
 from handlers.http.answers import TRY_AGAIN, UNWRITABLE, answer, refusal
+from handlers.http.bodies import Unreadable, read_body
 from handlers.http.run_query import QueryMistake, instant, parse_query, write_cursor, written
 from handlers.http.runs import MOST_RUNS, Body, BodyUnreadable, parse_body, parse_run
 from storage import runs
@@ -44,8 +45,8 @@ class RunRoutes:
     async def _post(self, request: web.Request) -> web.Response:
         """Each run is accepted or refused by itself."""
         try:
-            body = parse_body(await request.read(), request.content_type)
-        except BodyUnreadable as error:
+            body = parse_body(await read_body(request), request.content_type)
+        except (Unreadable, BodyUnreadable) as error:
             return refusal(400, str(error))
         if len(body.items) > MOST_RUNS:
             return refusal(413, f"send at most {MOST_RUNS} runs at once")

@@ -24,6 +24,7 @@ from bot.domain.run import Run, RunStatus, Start
 
 MOST_RUNS = 10_000
 _AHEAD = timedelta(days=1)
+_HALF = "holds half of a surrogate pair, which is no text"
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
@@ -60,11 +61,11 @@ def _utc(value: Any) -> Any:
 
 
 def _storable(text: str) -> str:
-    """A name as every database keeps it; one that had to be changed could be taken for another."""
+    """A name without what databases cannot keep; left out, it could be taken for another."""
     if "\0" in text:
         raise ValueError("must not contain a NUL character")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("must not contain half of a surrogate pair")
+        raise ValueError(_HALF)
     return text
 
 
@@ -176,4 +177,6 @@ def parse_run(item: Any, now: datetime) -> Run | Start | list[dict[str, str]]:
 def _words(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return "is missing"
+    if error["type"] == "string_unicode":
+        return _HALF
     return str(error["msg"]).removeprefix("Value error, ")

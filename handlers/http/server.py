@@ -50,7 +50,13 @@ class HttpServer:
 
     async def start(self, host: str, port: int) -> None:
         """Listen. Raises AddressUnusable."""
-        self._runner = web.AppRunner(self.app, access_log=None, handle_signals=False, shutdown_timeout=5)
+        self._runner = web.AppRunner(
+            self.app,
+            access_log=None,  # the addresses of pings are secrets
+            handle_signals=False,
+            shutdown_timeout=5,
+            auto_decompress=False,  # handlers.http.bodies knows when to stop, and what to answer
+        )
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()
@@ -73,8 +79,6 @@ class HttpServer:
             return refusal(413, "the body is larger than http.body_limit")
         except web.HTTPException as error:
             return refusal(error.status, error.reason, error.headers)
-        except web.RequestPayloadError as error:
-            return refusal(400, f"the body cannot be read as its Content-Encoding says: {error}")
         except (DatabaseError, OSError) as error:
             reason = str(getattr(error, "orig", None) or error)
             if is_about_content(error):
