@@ -85,8 +85,10 @@ async def serve(folder: str, port: int, ids: Sequence[str]) -> None:
         return {"database": "ok"}
 
     server = HttpServer(
-        pings=PingRoutes(addresses=addresses, pinging=pinging),
-        runs=RunRoutes(database=database, monitoring=monitoring, clock=system_clock),
+        routes=(
+            PingRoutes(addresses=addresses, pinging=pinging),
+            RunRoutes(database=database, monitoring=monitoring, clock=system_clock),
+        ),
         token=None,
         body_limit=1024**2,
         health=healthy,

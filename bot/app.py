@@ -26,12 +26,14 @@ from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.pinging import Pinging
 from bot.probe import probes_of
+from bot.raising import Raising
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.addresses import Addresses
+from handlers.http.alerts import AlertsApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
@@ -112,6 +114,13 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.raising = Raising(
+            database=self.database,
+            monitoring=self.monitoring,
+            clock=clock,
+            dedupe=settings.defaults.dedupe,
+            expire=settings.defaults.expire,
+        )
         addresses = Addresses(
             database=self.database,
             key=settings.http.ping_key.get_secret_value() if settings.http.ping_key else "",
@@ -119,8 +128,11 @@ class Tocsin:
         )
         pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
         self.http = HttpServer(
-            pings=PingRoutes(addresses=addresses, pinging=pinging),
-            runs=RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
+            routes=(
+                PingRoutes(addresses=addresses, pinging=pinging),
+                RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
+                AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
+            ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
             health=self.health,
@@ -147,6 +159,7 @@ class Tocsin:
             database=self.database,
             alerting=self.alerting,
             answering=self.answering,
+            raised=self.raising,
             people=self.people,
             clock=self.clock,
             wake=self.notifier.wake,

@@ -58,6 +58,7 @@ class _Item:
     observation: Observation
     run: Run | None = None
     start: Start | None = None
+    rules: tuple[RuleGroup, ...] | None = None
     answer: asyncio.Future[bool] | None = None
 
 
@@ -102,9 +103,12 @@ class Monitoring:
         self._observed.append(_Item(cleaned(observation)))
         self._announce()
 
-    async def record(self, observation: Observation) -> None:
-        """Record an observation; returns after the commit. Raises DatabaseError, OSError."""
-        await self._ask(_Item(cleaned(observation)))
+    async def record(self, observation: Observation, rules: tuple[RuleGroup, ...] | None = None) -> None:
+        """Record an observation; returns after the commit. Raises DatabaseError, OSError.
+
+        One that brings its own `rules` makes alerts and leaves nothing else behind.
+        """
+        await self._ask(_Item(cleaned(observation), rules=rules))
 
     async def record_run(self, run: Run) -> bool:
         """Record a run; returns after the commit. False when its `run_id` is known.
@@ -263,6 +267,11 @@ class Monitoring:
         observation, now, begun = item.observation, self._clock(), None
         if item.start is not None:
             return await self._jobs.begin(connection, item.start, now)
+        if item.rules is not None:
+            memory = await self._recall(connection, observation, item.rules, None)
+            for change in evaluate(item.rules, observation, memory).changes:
+                await self._announcer.store(connection, change, observation.at)
+            return True
         if item.run is not None:
             if await runs.add(self._database, connection, item.run, now) is None:
                 return False

@@ -118,6 +118,8 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
     if alert.count > 1:
         facts.append(("Seen", f"{alert.count} times, last {clock(alert.last_seen)}"))
     users = next((found for name in _USERS if (found := look_up(firing.fields, name)) is not None), None)
+    if isinstance(raised_by := firing.fields.get("raised_by"), str):
+        facts.append(("Raised by", person(raised_by)))
     if users is not None:
         facts.append(("Users affected", outside(format_value(users, ""), 50)))
     if alert.status is Status.ACKNOWLEDGED and alert.acknowledged_at:
@@ -133,6 +135,8 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
         facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
     if alert.status.is_open and alert.firing.held_by:
         facts.append(("Explained by", f"check {code(alert.firing.held_by)}, which fails too"))
+    if alert.status.is_open and firing.flapping:
+        facts.append(("Flapping", f"{firing.flapping}; it stays open until it is steady"))
     if alert.note:
         facts.append(("Note", outside(alert.note, 500)))
     return facts
@@ -197,6 +201,8 @@ def _text(alert: Alert, around: AlertContext, head: str) -> str:
              f"Since {when(alert.opened_at)}"]  # fmt: skip
     if alert.count > 1:
         parts.append(f"Seen {alert.count} times")
+    if alert.status.is_open and firing.flapping:
+        parts.append(f"Flapping: {firing.flapping}")
     if alert.status.is_open and (steps := _steps(alert)):
         parts.append(steps.replace("*", ""))
     parts.append(_small_print(alert, around))
@@ -213,6 +219,8 @@ _LINES = {
     EventKind.EXPIRED: ":hourglass: Expired",
     EventKind.REOPENED: ":rotating_light: Open again",
     EventKind.SEVERITY: ":arrow_up_down: Severity changed",
+    EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
+    EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
 }
 

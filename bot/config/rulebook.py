@@ -12,6 +12,7 @@ from bot.config.probing import Alerting, CheckSettings, JobSettings
 from bot.config.scalars import Threshold as Limit
 from bot.config.settings import Settings
 from bot.domain.condition import compile_condition
+from bot.domain.flapping import FlappingLimits
 from bot.domain.jobs import Terms
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rule import CannotRun, Expression, Question, Rule, RuleGroup, Standing, Threshold
@@ -173,7 +174,13 @@ def _check_rule(
         dedupe=check.dedupe,
         expire=check.expire,
         depends_on=check.depends_on,
+        flapping=_flapping(check),
     )
+
+
+def _flapping(check: CheckSettings) -> FlappingLimits | None:
+    found = check.flapping
+    return None if found is None else FlappingLimits(start=100 * found.start, end=100 * found.end)
 
 
 def _literal(text: str) -> str:
@@ -251,6 +258,7 @@ def _configured_rule(rule: RuleSettings) -> Rule:
         expire=rule.expire,
         resource=rule.resource,
         goes_on=rule.continue_,
+        tags=rule.tags,
     )
 
 

@@ -139,6 +139,8 @@ def _continue(
         return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
     # Where several sources raise one alert, only the one that was bad last can say that it is over.
     if judgement.clears and current.firing.source == observation.source:
+        if (how := _flapping(judgement)) is not None:
+            return lifecycle.waver(current, how, observation.at)
         return lifecycle.recover(current, observation.summary, observation.at)
     return None
 
@@ -149,7 +151,8 @@ def _begin(firing: Firing, judgement: Judgement, now: datetime, last: Alert | No
         return lifecycle.fire(firing, now)
     ago = now - last.closed_at
     since = judgement.streak.since
-    never_stopped = last.closed_by is not None and since is not None and since <= last.closed_at
+    steady = since is not None and since <= last.closed_at
+    never_stopped = last.closed_by is not None and (steady or judgement.streak.recent.flapping)
     if never_stopped:
         if ago < judgement.rule.dedupe:
             return None  # somebody resolved it; the window is theirs to make that true
@@ -192,8 +195,18 @@ def _firing(
         mention=rule.mention,
         channel=rule.channel,
         expire_after=rule.expire,
+        tags=rule.tags,
         held_by=next((name for name in rule.depends_on if name in memory.failing), None),
+        flapping=_flapping(judgement),
     )
+
+
+def _flapping(judgement: Judgement) -> str | None:
+    """How a rule goes back and forth, or None when it does not."""
+    recent = judgement.streak.recent
+    if not recent.flapping:
+        return None
+    return f"changed between bad and good {recent.changes} times in the last {len(recent.answers)} looks"
 
 
 def _recommendations(rule: Rule, judgement: Judgement, observation: Observation) -> tuple[str, ...]:

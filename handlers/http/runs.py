@@ -21,10 +21,10 @@ from pydantic import (
 )
 
 from bot.domain.run import Run, RunStatus, Start
+from handlers.http.answers import HALF, mistakes
 
 MOST_RUNS = 10_000
 _AHEAD = timedelta(days=1)
-_HALF = "holds half of a surrogate pair, which is no text"
 _FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
@@ -65,7 +65,7 @@ def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("must not contain a NUL character")
     if any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError(_HALF)
+        raise ValueError(HALF)
     return text
 
 
@@ -168,15 +168,4 @@ def parse_run(item: Any, now: datetime) -> Run | Start | list[dict[str, str]]:
     try:
         return RunPayload.model_validate(item).report(now)
     except ValidationError as error:
-        return [
-            {"path": ".".join(str(part) for part in each["loc"]), "message": _words(each)}
-            for each in error.errors(include_url=False, include_context=False)[:20]
-        ]
-
-
-def _words(error: Mapping[str, Any]) -> str:
-    if error["type"] == "missing":
-        return "is missing"
-    if error["type"] == "string_unicode":
-        return _HALF
-    return str(error["msg"]).removeprefix("Value error, ")
+        return mistakes(error)

@@ -1,10 +1,11 @@
-"""The web server: runs in, health out. Listens on loopback unless told otherwise."""
+"""The web server: runs and alerts in, health out. Listens on loopback unless told otherwise."""
 
 from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -12,13 +13,18 @@ from pydantic import SecretStr
 
 import bot
 from handlers.http.answers import TRY_AGAIN, UNWRITABLE, answer, refusal
-from handlers.http.pings import PREFIX, PingRoutes
-from handlers.http.run_routes import RunRoutes
+from handlers.http.pings import PREFIX
 from storage.database import DatabaseError, is_about_content
 
 log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Routes(Protocol):
+    """Some addresses and what is answered there."""
+
+    def add_to(self, router: web.UrlDispatcher) -> None: ...
 
 
 class AddressUnusable(Exception):
@@ -31,8 +37,7 @@ class HttpServer:
     def __init__(
         self,
         *,
-        pings: PingRoutes,
-        runs: RunRoutes,
+        routes: Sequence[Routes],
         token: SecretStr | None,
         body_limit: int,
         health: Callable[[], Awaitable[Mapping[str, str]]],
@@ -44,8 +49,8 @@ class HttpServer:
         self.app = web.Application(
             client_max_size=body_limit, middlewares=[self._answer_in_json, self._authorize]
         )
-        pings.add_to(self.app.router)
-        runs.add_to(self.app.router)
+        for each in routes:
+            each.add_to(self.app.router)
         self.app.router.add_get("/health", self._get_health)
 
     async def start(self, host: str, port: int) -> None:

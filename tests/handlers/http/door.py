@@ -120,8 +120,10 @@ async def door(
             return {"database": "ok"}
 
         server = HttpServer(
-            pings=PingRoutes(addresses=addresses, pinging=pinging),
-            runs=RunRoutes(database=database, monitoring=ear.monitoring, clock=clock),
+            routes=(
+                PingRoutes(addresses=addresses, pinging=pinging),
+                RunRoutes(database=database, monitoring=ear.monitoring, clock=clock),
+            ),
             token=SecretStr(TOKEN),
             body_limit=body_limit,
             health=healthy,
