@@ -1,7 +1,7 @@
 """borgmatic, healthchecks-io and curl ping Tocsin as they are, told only its address.
 
 borgmatic and healthchecks-io live in an environment of their own (they ask for other versions of what Tocsin
-uses): the one that TOCSIN_TEST_CLIENTS names.
+uses): the one of `make clients`, or that TOCSIN_TEST_CLIENTS names.
 """
 
 import asyncio
@@ -16,7 +16,8 @@ from bot.domain.run import Run, RunStatus
 from storage.database import Database
 from tests.handlers.http.door import BACKUP, KEY, OTHER, Door, door
 
-CLIENTS = Path(os.environ.get("TOCSIN_TEST_CLIENTS", "/nowhere"))
+ROOT = Path(__file__).resolve().parents[3]
+CLIENTS = Path(os.environ.get("TOCSIN_TEST_CLIENTS") or ROOT / ".venv" / "clients")
 
 
 def need(program: str) -> str:
@@ -24,7 +25,7 @@ def need(program: str) -> str:
     here = CLIENTS / "bin" / program
     found = str(here) if here.exists() else shutil.which(program) if program in ("curl", "borg") else None
     if found is None:
-        reason = f"{program} is not installed; TOCSIN_TEST_CLIENTS names an environment with it"
+        reason = f"{program} is not installed; run `make clients`, and install curl and borgbackup"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
