@@ -18,8 +18,10 @@ import structlog
 
 from bot import failpoint
 from bot.announcing import Announcer
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints
+from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup, baselines_of
@@ -45,6 +47,9 @@ _ENOUGH_FAILURES = 2
 
 class Rulebook(Protocol):
     """Which rules are asked of a source's observations, and what is expected of jobs."""
+
+    @property
+    def inhibitions(self) -> tuple[Inhibition, ...]: ...
 
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
 
@@ -323,7 +328,12 @@ class Monitoring:
             memory,
             closed=await alerts.latest_closed(connection, keys),
             silences=await alerts.silences_over(connection, keys, observation.at),
+            inhibitions=self._rulebook.inhibitions,
+            open_alerts=await self._explanations(connection),
         )
+
+    async def _explanations(self, connection: Connection) -> tuple[Alert, ...]:
+        return tuple(await alerts.list_open(connection)) if self._rulebook.inhibitions else ()
 
     async def _baseline(
         self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Event, EventKind, Firing, Status
 from bot.domain.decision import Hush
+from bot.domain.inhibition import MARK
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
@@ -208,6 +209,20 @@ async def silence_ended(connection: AsyncConnection, now: datetime) -> list[Aler
     """Open alerts whose silence is over and not yet taken off."""
     query = sa.select(alerts).where(_OPEN, alerts.c.silenced_until <= now).order_by(alerts.c.id)
     return [alert_of(row) for row in await connection.execute(query)]
+
+
+async def held_needlessly(connection: AsyncConnection) -> list[Alert]:
+    """Open alerts that another one explained which is open no longer."""
+    held = sa.select(alerts).where(_OPEN, alerts.c.detail["held_by"].as_string().like(f"{MARK}%"))
+    found = [alert_of(row) for row in await connection.execute(held)]
+    causes = {alert.id: _cause(alert) for alert in found}
+    still = sa.select(alerts.c.id).where(_OPEN, alerts.c.id.in_(set(causes.values())))
+    open_causes = {row[0] for row in await connection.execute(still)} if found else set()
+    return [alert for alert in found if causes[alert.id] not in open_causes]
+
+
+def _cause(alert: Alert) -> int:
+    return int((alert.firing.held_by or "").removeprefix(MARK).partition(" ")[0])
 
 
 async def expired(connection: AsyncConnection, now: datetime) -> list[Alert]:

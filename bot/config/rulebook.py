@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from bot.config.acting import Inhibition as InhibitionSettings
 from bot.config.acting import RuleSettings
 from bot.config.job_rules import expected, run_rules, watch_rules
 from bot.config.probing import Alerting, CheckSettings, JobSettings
@@ -13,6 +14,7 @@ from bot.config.scalars import Threshold as Limit
 from bot.config.settings import Settings
 from bot.domain.condition import compile_condition
 from bot.domain.flapping import FlappingLimits
+from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rule import CannotRun, Expression, Question, Rule, RuleGroup, Standing, Threshold
@@ -57,6 +59,7 @@ class Rulebook:
     of_all: tuple[Rule, ...]
     terms: Mapping[str, Terms]
     other_terms: Terms
+    inhibitions: tuple[Inhibition, ...] = ()
     _groups: dict[tuple[Source, bool], tuple[RuleGroup, ...]] = field(default_factory=dict)
 
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
@@ -98,6 +101,13 @@ def rulebook(settings: Settings) -> Rulebook:
         of_all=tuple(_configured_rule(rule) for rule in settings.alerts),
         terms=terms,
         other_terms=other_terms,
+        inhibitions=tuple(_inhibition(each) for each in settings.inhibit),
+    )
+
+
+def _inhibition(setting: InhibitionSettings) -> Inhibition:
+    return Inhibition(
+        when=compile_condition(setting.when), hold=compile_condition(setting.hold), equal=setting.equal
     )
 
 

@@ -48,6 +48,7 @@ class EventKind(StrEnum):
     EXPIRED = "expired"
     FLAPPING = "flapping"
     STEADY = "steady"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,8 @@ class Event:
 class Firing:
     """What a rule found: all that an alert shows of the present trouble.
 
-    `held_by` is a failing check whose own alert explains this one, which therefore notifies nobody.
+    `held_by` is what explains this one, which therefore notifies nobody: a failing check, or an alert as
+    `#12 its title`.
     `flapping` says how it goes back and forth while it does.
     """
 
@@ -192,6 +194,14 @@ def waver(alert: Alert, how: str, now: datetime) -> Change | None:
         return None
     firing = replace(alert.firing, flapping=how)
     return Change(alert=replace(alert, firing=firing), events=_flapped(alert, firing, now))
+
+
+def release(alert: Alert, now: datetime) -> Change | Refusal:
+    """What explained it is over, and it is not."""
+    if alert.firing.held_by is None or not alert.status.is_open:
+        return Refusal(alert=alert, reason="not held back")
+    event = Event(kind=EventKind.RELEASED, at=now, text=alert.firing.held_by)
+    return Change(alert=replace(alert, firing=replace(alert.firing, held_by=None)), events=(event,))
 
 
 def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:

@@ -10,6 +10,7 @@ from typing import Any
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Event, EventKind, Firing, fingerprint
 from bot.domain.condition import Outcome
+from bot.domain.inhibition import Inhibition, explaining, reference
 from bot.domain.observation import Observation, variables
 from bot.domain.recommendation import recommend
 from bot.domain.rule import CannotRun, Judgement, Rule, RuleGroup, Streak, judge
@@ -33,7 +34,8 @@ class Hush:
 class Memory:
     """What is known already that bears on an observation; alerts and silences by fingerprint.
 
-    `failing` are the checks, among those its rules depend on, that are critical now.
+    `failing` are the checks, among those its rules depend on, that are critical now. `open_alerts` are all
+    that are open, where `inhibitions` ask for them.
     """
 
     streaks: Mapping[str, Streak] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class Memory:
     closed: Mapping[str, Alert] = field(default_factory=dict)
     silences: Mapping[str, Hush] = field(default_factory=dict)
     failing: frozenset[str] = frozenset()
+    inhibitions: tuple[Inhibition, ...] = ()
+    open_alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,7 @@ def _change(
         return _continue(current, judgement, observation, names, memory)
     if not judgement.raises:
         return None
-    firing = _firing(judgement, observation, names, memory)
+    firing = _explained(None, _firing(judgement, observation, names, memory), observation.at, memory)
     change = _begin(firing, judgement, observation.at, memory.closed.get(key))
     return _hushed(change, memory.silences.get(key), observation.at)
 
@@ -136,7 +140,9 @@ def _continue(
     memory: Memory,
 ) -> Change | None:
     if judgement.verdict.outcome is Outcome.TRUE:
-        return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
+        firing = _firing(judgement, observation, names, memory)
+        firing = _explained(current, firing, observation.at, memory)
+        return lifecycle.repeat(current, firing, observation.at)
     # Where several sources raise one alert, only the one that was bad last can say that it is over.
     if judgement.clears and current.firing.source == observation.source:
         if (how := _flapping(judgement)) is not None:
@@ -199,6 +205,17 @@ def _firing(
         held_by=next((name for name in rule.depends_on if name in memory.failing), None),
         flapping=_flapping(judgement),
     )
+
+
+def _explained(current: Alert | None, firing: Firing, now: datetime, memory: Memory) -> Firing:
+    """Held where another open alert explains it."""
+    if firing.held_by is not None or not memory.inhibitions:
+        return firing
+    alert = Alert(firing=firing, opened_at=now, last_seen=now)
+    if current is not None:
+        alert = replace(current, firing=firing)
+    cause = explaining(alert, memory.inhibitions, memory.open_alerts)
+    return firing if cause is None else replace(firing, held_by=reference(cause))
 
 
 def _flapping(judgement: Judgement) -> str | None:
