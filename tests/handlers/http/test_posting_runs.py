@@ -4,12 +4,15 @@ import gzip
 import json
 import zlib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from structlog.testing import capture_logs
 
 from storage.database import Database
+from tests.databases import sqlite_database
 from tests.handlers.http.door import door
 
 GOOD = {"job_name": "sync", "status": "SUCCESS"}
@@ -174,9 +177,13 @@ async def test_a_start_of_a_run_and_its_end_are_told_by_lines(database: Database
         assert await at.open() == []
 
 
-async def test_what_cannot_be_written_now_is_to_be_sent_again(database: Database) -> None:
-    async with door(database) as at:
-        await at.ear.monitoring.settle()
-        await database.close()
-        await at.post(GOOD)
-        assert len(await at.runs()) == 1, "a closed pool opens again"
+async def test_what_cannot_be_written_now_is_to_be_sent_again(tmp_path: Path) -> None:
+    async with sqlite_database(tmp_path / "tocsin.db") as database, door(database) as at:
+        async with database.transaction() as connection:
+            for table in ("run_outputs", "runs"):
+                await connection.execute(sa.text(f"DROP TABLE {table}"))
+        one = await at.post(GOOD)
+        assert (one.status, "try again" in one.json["error"]) == (503, True)
+        assert one.headers["Retry-After"]
+        several = await at.post(lines(GOOD, {"status": "SUCCESS"}), NDJSON)
+        assert (several.status, outcomes(several)) == (503, [(1, "failed"), (2, "refused")])
