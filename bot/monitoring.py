@@ -24,6 +24,7 @@ from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.job_book import JobBook
 from bot.recording import Recorder, Report, Rulebook
+from bot.silence_book import SilenceBook
 from storage.alerts import StaleAlert
 from storage.database import Database, DatabaseError, is_about_content, is_cut_off
 
@@ -61,12 +62,18 @@ class Monitoring:
         announcer: Announcer,
         clock: Clock,
         wake: Callable[[], None],
+        silences: SilenceBook | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._jobs = JobBook(database=database, expectations=rulebook, channel=announcer.channel)
         self._recorder = Recorder(
-            database=database, rulebook=rulebook, announcer=announcer, jobs=self._jobs, clock=clock
+            database=database,
+            rulebook=rulebook,
+            announcer=announcer,
+            silences=silences or SilenceBook(database=database),
+            jobs=self._jobs,
+            clock=clock,
         )
         self._wake = wake
         self._asked: deque[_Item] = deque()

@@ -18,6 +18,7 @@ from bot.domain.run import Run, Start
 from bot.domain.standing import Standing
 from bot.job_book import JobBook, JobPages
 from bot.ledger import Ledger
+from bot.silence_book import SilenceBook
 from checks.result import State, Value
 from storage import alerts, baselines
 from storage.database import Connection, Database
@@ -56,6 +57,7 @@ class Recorder:
     database: Database
     rulebook: Rulebook
     announcer: Announcer
+    silences: SilenceBook
     jobs: JobBook
     clock: Clock
     _baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = field(default_factory=dict)
@@ -170,7 +172,7 @@ class Recorder:
         return replace(
             memory,
             closed=await alerts.latest_closed(connection, keys),
-            silences=await alerts.silences_over(connection, keys, observation.at),
+            silences=await self.silences.active(connection, self.clock()),
         )
 
     async def _baseline(

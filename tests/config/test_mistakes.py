@@ -17,6 +17,14 @@ def check(keys: str) -> str:
     return f"checks:\n  a: {{{_HTTP}, {keys}}}\n"
 
 
+def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
+    members = "{a: {%s, expects: {status: 200}}, b: {%s, severty: high}}" % (_HTTP, _HTTP)  # noqa: UP031
+    assert mistakes(f"checks:\n  ready: {{type: group, checks: {members}}}\n") == [
+        'tocsin.yml:2: checks.ready.checks.a.expects: unknown key; did you mean "expect"?',
+        'tocsin.yml:2: checks.ready.checks.b.severty: unknown key; did you mean "severity"?',
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -37,6 +45,10 @@ def check(keys: str) -> str:
          '1: people.oncall[1]: "ethan" is nobody under people; add it: people: {ethan: U0123ABCD}'),
         ("people: {admins: U0ADMIN}\npermissions: {silence: [admin]}\n",
          '2: permissions.silence[0]: "admin" is nobody under people; did you mean "admins"?'),
+        ("jobs:\n  a: {every: 1h, ping: 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n"
+         "  b: {every: 1h, ping: 5BF66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n",
+         "3: jobs.b.ping: this is already the ping address of the job on line 2; "
+         "give each job a UUID of its own; uuidgen makes one"),
         ("http: {bind: 8787}\n",
          "1: http.bind: 8787 is not an address to listen on; write host:port, such as 127.0.0.1:8787"),
         ("http: {bind: 'a:99999'}\n",
@@ -123,6 +135,8 @@ def check(keys: str) -> str:
         ("silences: [{name: A, match: 'true', for: 1h}]\n", "1: silences[0]: one of schedule, at, from is missing"),
         ("silences: [{name: A, match: 'true', at: '10:00'}]\n",
          '1: silences[0]: the key "for" is missing; say how long it lasts, such as for: 2h'),
+        ("silences: [{name: A, match: 'true', from: 2026-07-01 22:00, until: 2026-07-01 21:00}]\n",
+         "1: silences[0].until: it ends before it begins; write a time after from:"),
         ("silences: [{name: A, match: 'true', from: soon, for: 1h}]\n",
          '1: silences[0].from: "soon" is not a date and time; write one such as 2026-03-01 22:00'),
         ("remedies: {r: {when: 'true'}}\n", "1: remedies.r: one of command, request is missing"),
