@@ -33,6 +33,8 @@ class History:
 
     def add(self, run: PastRun) -> None:
         """A run was stored. Of those that ended at one instant, the one added last is the newest."""
+        if run.status is RunStatus.LOG:
+            return  # what a job only said is no part of its record
         place = bisect_right(self._ends, run.finished_at)
         self._ends.insert(place, run.finished_at)
         self._runs.insert(place, run)
