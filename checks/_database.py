@@ -40,14 +40,19 @@ _EXTRAS = {"aiomysql": "tocsin[mysql]", "pymysql": "tocsin[mysql]"}
 
 
 def _check_url(url: SecretStr) -> SecretStr:
+    check_database_url(url.get_secret_value())
+    return url
+
+
+def check_database_url(text: str) -> None:
+    """Raises ValueError, without the text, when it is no address of a database."""
     try:
-        parse_url(url.get_secret_value())
+        parse_url(text)
     except ArgumentError:
         raise ValueError(
             "this is not a database URL; write one such as postgresql://user@host/database "
             "or sqlite:///file.db"
         ) from None
-    return url
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_url)]

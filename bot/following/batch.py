@@ -29,7 +29,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Lines or rows in their order. Once they are kept, `position` is that of `item` (a file; empty: the log)."""
+    """Lines or rows in their order. Once they are kept, `position` is that of `item`, a part of the log."""
 
     item: str
     found: Sequence[Found]

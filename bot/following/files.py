@@ -75,7 +75,10 @@ class FileReader:
     async def read(self, known: Mapping[str, Mapping[str, Any]], now: datetime) -> Batch | None:
         positions = {item: Position.from_json(value) for item, value in known.items() if item}
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._read, positions, now)
+        try:
+            return await loop.run_in_executor(self._threads, self._read, positions, now)
+        except OSError as error:
+            raise CannotRead(f"it cannot be read: {error.strerror or error}") from None
 
     def present(self) -> frozenset[str]:
         return frozenset({*self._held, *(item for _, item in self._done.values())})
@@ -98,6 +101,8 @@ class FileReader:
                 for opened in [*self._elsewhere(here, {**self._copies, **known}, now), *here.values()]:
                     if (batch := self._batch(opened, now)) is not None:
                         return batch
+                    if opened.last:
+                        self._let_go(opened.item)
             finally:
                 self._hold(here)
             if troubles:
@@ -115,9 +120,7 @@ class FileReader:
         found = {path: _modified(path) for path in glob.glob(self._path, recursive=True)}
         return sorted(found, key=lambda path: (found[path], path))
 
-    def _here(
-        self, paths: list[str], known: Mapping[str, Position], troubles: list[str]
-    ) -> dict[str, _Open]:
+    def _here(self, paths: list[str], known: Mapping[str, Position], troubles: list[str]) -> dict[str, _Open]:
         """The files in their place that have changed since they were read to the end, by item."""
         found: dict[str, tuple[int, str]] = {}
         for path in paths:
@@ -203,7 +206,7 @@ class FileReader:
         """The files that left their place; a minute after nothing more came of one it is let go."""
         for item, held in list(self._held.items()):
             position = known.get(item)
-            if item in here or held.path in self._done and _is_at(held.path, held.file):
+            if item in here or (held.path in self._done and _is_at(held.path, held.file)):
                 continue
             if position is None or not lines.continues(held.file, position):
                 self._let_go(item)  # emptied, in its place or out of it
@@ -211,8 +214,6 @@ class FileReader:
             held.quiet_since = held.quiet_since or now
             last = now - held.quiet_since > _LAST_WORDS
             yield _Open(file=held.file, path=held.path, item=item, position=position, last=last)
-            if last:
-                self._let_go(item)
 
     def _hold(self, here: Mapping[str, _Open]) -> None:
         """Keep the files in their place open; those that were written last when they are many."""
@@ -284,9 +285,7 @@ def _position(file: int, item: str, known: Mapping[str, Position], present: set[
     return Position(origin=position.origin, generation=position.generation + 1)
 
 
-def _of_original(
-    file: int, item: str, known: Mapping[str, Position], present: set[str]
-) -> Position | None:
+def _of_original(file: int, item: str, known: Mapping[str, Position], present: set[str]) -> Position | None:
     """The position in a file that this one is a copy of: `copytruncate` makes one, and a disk moved elsewhere."""
     originals = [
         position

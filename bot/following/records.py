@@ -30,7 +30,9 @@ class Records:
         self._status = compile_condition(log.status) if log.status else None
         self._fields = log.fields
 
-    def found(self, record: Any, *, key: str, place: str, text: str, written: datetime, now: datetime) -> Found:
+    def found(
+        self, record: Any, *, key: str, place: str, text: str, written: datetime, now: datetime
+    ) -> Found:
         """What an object reports. Without a `run_id` it gets one of `key`; without a time it is of `written`."""
         try:
             whole = self._whole(record) if isinstance(record, Mapping) else record

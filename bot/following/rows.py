@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +26,7 @@ CHUNK = 1024
 _STATEMENT_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0
 _COLUMN = "cursor"
+_ITEM = "rows"
 _EARLIEST = (
     0,
     "",
@@ -42,14 +44,15 @@ class RowReader:
     """Asks for the rows after the last one read, some at a time, over a new connection without write access."""
 
     def __init__(self, log: RunLog, threads: Executor) -> None:
-        assert log.sql is not None and log.query is not None
+        assert log.sql is not None
+        assert log.query is not None
         self._database = Database(SecretStr(log.sql), _STATEMENT_SECONDS, threads)
         self._query, self._raw = log.query, log.fields
         self._records = Records(log)
         self.place = self._database.place
 
     async def read(self, known: Mapping[str, Mapping[str, Any]], now: datetime) -> Batch | None:
-        last = decoded(known.get("", {}).get("cursor"))
+        last = decoded(known.get(_ITEM, {}).get("cursor"))
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 columns, rows, more = await self._database.read(lambda session: self._rows(session, last))
@@ -62,7 +65,7 @@ class RowReader:
         return self._batch(columns, rows, last, now, more=more)
 
     def present(self) -> frozenset[str]:
-        return frozenset({""})
+        return frozenset({_ITEM})
 
     async def close(self) -> None:
         """Nothing stays open."""
@@ -82,7 +85,9 @@ class RowReader:
             return columns, whole, True
         if len(rows) < MOST_ROWS:
             return columns, rows, False
-        raise CannotRead(f"more than {MOST_ROWS:,} rows have one cursor; choose a column that tells them apart")
+        raise CannotRead(
+            f"more than {MOST_ROWS:,} rows have one cursor; choose a column that tells them apart"
+        )
 
     def _asked(self, session: Session, last: Any, most: int) -> tuple[list[str], list[Row]]:
         if last is not None:
@@ -110,7 +115,8 @@ class RowReader:
         self, columns: Sequence[str], rows: Sequence[Row], last: Any, now: datetime, *, more: bool
     ) -> Batch:
         place = _place_of_cursor(columns)
-        _check_order([row[place] for row in rows])
+        cursors = [row[place] for row in rows if row[place] is not None]
+        _check_order(cursors)
         found = [self._found(columns, row, row[place], now) for row in rows]
         if all(each.report is None for each in found):
             first = found[0]
@@ -118,17 +124,15 @@ class RowReader:
                 f"{first.place}: {first.problem}; nothing after it is read until this is mended, "
                 "or until a row after it can be read"
             )
-        newest = rows[-1][place]
+        newest = cursors[-1] if cursors else last
         if last is not None and _is_before(newest, last):
             newest = last  # the query looks back on purpose, for rows that were committed late
-        return Batch(item="", found=found, position={"cursor": encoded(newest)}, more=more)
+        return Batch(item=_ITEM, found=found, position={"cursor": encoded(newest)}, more=more)
 
     def _found(self, columns: Sequence[str], row: Row, cursor: Any, now: datetime) -> Found:
         values = dict(zip(columns, row, strict=True))
         del values[_COLUMN]
-        record = {
-            name: value if name == self._raw else plain_value(value) for name, value in values.items()
-        }
+        record = {name: value if name == self._raw else plain_value(value) for name, value in values.items()}
         text = json.dumps([encoded(cursor), record], default=str, sort_keys=True)
         key = hashlib.sha256(f"{self.place}:{text}".encode()).hexdigest()[:32]
         where = f"{self.place}, row {cursor}"
@@ -145,7 +149,7 @@ def _place_of_cursor(columns: Sequence[str]) -> int:
 
 def _check_order(cursors: Sequence[Any]) -> None:
     """Numbers and times must rise; how texts follow each other is the database's own affair."""
-    for before, after in zip(cursors, cursors[1:], strict=False):
+    for before, after in pairwise(cursors):
         if _is_before(after, before):
             raise CannotRead("the rows do not come in the order of their cursor; add ORDER BY to the query")
 
