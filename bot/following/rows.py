@@ -164,6 +164,8 @@ def _is_before(one: Any, other: Any) -> bool:
 
 
 def _words(error: DatabaseError) -> str:
+    if "near 'cursor" in error.reason:  # MySQL and MariaDB
+        return f"{error.reason}; cursor is a reserved word here; write AS `cursor`"
     return f"{error.reason}; {error.remedy}" if error.remedy else error.reason
 
 
