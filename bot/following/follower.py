@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -28,7 +29,8 @@ log = structlog.get_logger(__name__)
 RECENT = timedelta(hours=1)
 """A run that ended longer than this before its log was first read is history: no rule is asked about it."""
 
-_AT_ONCE = 256
+_FEWEST, _MOST = 16, 256  # runs in one commit
+_SHORT, _LONG = 0.1, 0.3  # seconds it may take, since what checks find meanwhile waits for its end
 _MOST_BATCHES = 20
 _MOST_NAMED = 20
 _FORGOTTEN = timedelta(days=30)
@@ -58,6 +60,7 @@ class Follower:
     _failing_since: datetime | None = None
     _failed: bool = False
     _pruned: bool = False
+    _at_once: int = _FEWEST * 4
 
     @property
     def place(self) -> str:
@@ -108,8 +111,13 @@ class Follower:
         assert self._known is not None
         refused = [(each, each.problem) for each in batch.found if each.report is None]
         good = [each for each in batch.found if each.report is not None]
-        for first in range(0, len(good), _AT_ONCE):
-            refused += await self._record(good[first : first + _AT_ONCE])
+        first = 0
+        while first < len(good):
+            portion = good[first : first + self._at_once]
+            start = time.monotonic()
+            refused += await self._record(portion)
+            self._pace(time.monotonic() - start)
+            first += len(portion)
         failpoint.reach("log_recorded")
         async with self.database.transaction() as connection:
             await cursors.put(self.database, connection, self.key, self._cursor(batch.item, batch.position))
@@ -118,6 +126,13 @@ class Follower:
         failpoint.reach("log_position_kept")
         self._known[batch.item] = batch.position
         self._seen[batch.item] = self.clock()
+
+    def _pace(self, seconds: float) -> None:
+        """Give fewer runs at once where the database is slow, more where it is quick."""
+        if seconds > _LONG:
+            self._at_once = max(_FEWEST, self._at_once // 2)
+        elif seconds < _SHORT:
+            self._at_once = min(_MOST, self._at_once * 2)
 
     async def _record(self, found: Sequence[Found]) -> list[tuple[Found, str]]:
         """Record the runs; those that are refused themselves, with the reason. Raises DatabaseError, OSError."""
