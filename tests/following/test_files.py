@@ -395,4 +395,4 @@ async def _break(told: Reading) -> None:
 
 
 async def _mend(told: Reading) -> None:
-    del told.ear.monitoring.record_run  # type: ignore[method-assign]
+    del told.ear.monitoring.record_run
