@@ -11,6 +11,7 @@ import asyncio
 import glob
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
@@ -108,7 +109,10 @@ class FileReader:
             if troubles:
                 raise CannotRead("; ".join(troubles[:3]))
             if not paths and not known:
-                raise CannotRead("there is no such file yet; check the path", patience=_PATIENCE)
+                raise CannotRead(
+                    "there is no such file, or this user may not look there; check the path",
+                    patience=_PATIENCE,
+                )
             return None
 
     # Which files
@@ -165,7 +169,10 @@ class FileReader:
         folder, name = os.path.split(self._path)
         if glob.has_magic(folder) or not (emptied or inodes):
             return
-        stem, taken = glob.escape(name).split("[")[0] or name, {_inode(path) for path in paths}
+        stem = re.split(r"[.*?\[]", name)[
+            0
+        ]  # what rotation keeps of a name: runs.jsonl.1, runs-20261120.jsonl
+        taken = {_inode(path) for path in paths}
         with suppress(OSError), os.scandir(folder or ".") as entries:
             for entry in entries:
                 renamed = entry.inode() in inodes

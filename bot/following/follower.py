@@ -30,7 +30,7 @@ RECENT = timedelta(hours=1)
 """A run that ended longer than this before its log was first read is history: no rule is asked about it."""
 
 _FEWEST, _MOST = 16, 256  # runs in one commit
-_SHORT, _LONG = 0.1, 0.3  # seconds it may take, since what checks find meanwhile waits for its end
+_SHORT, _LONG = 0.25, 0.6  # seconds it may take, since what checks find meanwhile waits for its end
 _MOST_BATCHES = 20
 _MOST_NAMED = 20
 _FORGOTTEN = timedelta(days=30)
@@ -60,7 +60,7 @@ class Follower:
     _failing_since: datetime | None = None
     _failed: bool = False
     _pruned: bool = False
-    _at_once: int = _FEWEST * 4
+    _at_once: int = 64
 
     @property
     def place(self) -> str:

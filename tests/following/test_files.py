@@ -341,7 +341,9 @@ async def test_a_file_that_is_not_there_yet_is_trouble_only_after_a_while(
         await told.read()
         assert told.following.trouble is None
         await told.after(hours=1)
-        assert told.following.trouble == f"{file}: there is no such file yet; check the path"
+        assert told.following.trouble == (
+            f"{file}: there is no such file, or this user may not look there; check the path"
+        )
         assert len(await told.ear.said()) == 1
         add(file, line(0))
         await told.read()
