@@ -103,20 +103,21 @@ class Monitoring:
         """
         await self._queued(Report(observation=cleaned(observation), rules=rules))
 
-    async def record_run(self, run: Run) -> bool:
+    async def record_run(self, run: Run, *, past: bool = False) -> bool:
         """Record a run; returns after the commit. False when its `run_id` is known.
 
+        `past`: it ended long before anybody listened, so it is kept and shown, and no rule is asked.
         Raises DatabaseError and OSError, at once, while the database cannot be written.
         """
-        return await self._queued(self._report_of(run))
+        return await self._queued(self._report_of(run, past=past))
 
-    async def record_runs(self, found: Sequence[Run]) -> list[bool]:
+    async def record_runs(self, found: Sequence[Run], *, past: bool = False) -> list[bool]:
         """Record runs in their order; returns after the last commit. False for each whose `run_id` is known.
 
         Raises DatabaseError and OSError, at once, while the database cannot be written: then some of the runs
         may be stored, and all can be given again.
         """
-        return list(await asyncio.gather(*[self._queued(self._report_of(run)) for run in found]))
+        return list(await asyncio.gather(*[self._queued(self._report_of(run, past=past)) for run in found]))
 
     async def record_start(self, job: str, rid: str | None, at: datetime) -> bool:
         """Record that a run has begun; returns after the commit. False when that is known. Raises DatabaseError.
@@ -154,9 +155,9 @@ class Monitoring:
         self._writer.cancel()
         await asyncio.gather(self._writer, return_exceptions=True)
 
-    def _report_of(self, run: Run) -> Report:
+    def _report_of(self, run: Run, *, past: bool) -> Report:
         run = self._jobs.measured(cleaned_run(run))
-        return Report(observation=cleaned(observation_of(run, self._clock())), run=run)
+        return Report(observation=cleaned(observation_of(run, self._clock())), run=run, past=past)
 
     def _queued(self, report: Report) -> asyncio.Future[bool]:
         """The answer, once the report is committed."""

@@ -41,13 +41,15 @@ class Rulebook(Protocol):
 class Report:
     """Something to record: what a check found, or what a job tells of a run's end or start.
 
-    One that brings its own `rules` makes alerts and leaves nothing else behind.
+    One that brings its own `rules` makes alerts and leaves nothing else behind. A run that is `past` ended long
+    before anybody listened: it is kept and shown, and no rule is asked.
     """
 
     observation: Observation
     run: Run | None = None
     start: Start | None = None
     rules: tuple[RuleGroup, ...] | None = None
+    past: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +72,12 @@ class Recorder:
         now = self.clock()
         observed = [each.observation for each in batch if each.start is None and each.rules is None]
         ledger = await Ledger.open(self.database, connection, observed, now)
-        late = {id(each.run) for each in batch if each.run is not None and ledger.is_late(each.observation)}
+        unjudged = {id(each.run) for each in batch if each.past or ledger.is_late(each.observation)}
         pages = await self.jobs.open(
             connection,
             [each.run for each in batch if each.run is not None],
             [each.start for each in batch if each.start is not None],
-            lambda run: id(run) not in late,
+            lambda run: id(run) not in unjudged,
             now,
         )
         await ledger.alerts(self._likely_keys(ledger, batch))
@@ -115,6 +117,10 @@ class Recorder:
         if ledger.is_late(observation):
             self._keep(ledger, report, observation.state)
             return True  # late news: kept, but the last word stands
+        if report.past:
+            before = ledger.standing(observation)
+            ledger.stand(observation, before.streaks if before is not None else {})
+            return True
         if run is not None:
             observation = pages.look_back(run, begun, observation)
         before = ledger.standing(observation)
