@@ -15,6 +15,7 @@ from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.domain.decision import spell
 from bot.domain.observation import Source, SourceKind, complete
+from bot.domain.pattern import Pattern, find_pattern
 from bot.domain.rollup import DURATION, hour_of, together
 from bot.domain.run import fields_of
 from bot.domain.run_filter import RunFilter
@@ -25,7 +26,7 @@ from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
 from bot.reports.overview import Figure, Overview, lines, worst
 from checks.result import Value
-from storage import alerts, rollups, runs, sources, tally
+from storage import alerts, history, rollups, runs, sources, tally
 from storage.database import Connection, Database
 
 _LOOK_BACK = timedelta(days=2)
@@ -72,6 +73,7 @@ class Reporting:
         earlier = local_day(start - timedelta(hours=1), zone)
         sections = _sections(wanted)
         names = {item.source for section in sections for item in section.items}
+        patterns = await self.patterns(wanted.patterns, end) if wanted.patterns else None
         async with self.database.snapshot() as connection:
             series = await self._series(connection, names, start, end)
             before = await self._series(connection, names, *earlier)
@@ -87,7 +89,14 @@ class Reporting:
                 uptimes=[uptime for uptime in uptimes if uptime is not None],
                 jobs=[figures.job_figures(name, found) for name, found in ran if found.count],
                 open=await alerts.list_open(connection, 100),
+                patterns=patterns,
             )
+
+    async def patterns(self, over: timedelta, end: datetime) -> Pattern:
+        """When and about what alerts came in the time before an instant. Raises DatabaseError."""
+        async with self.database.snapshot() as connection:
+            found = await history.episodes(connection, end - over, end)
+        return find_pattern(found, end - over, end, self.settings.timezone)
 
     async def sources(self) -> list[Source]:
         """Every check and job that is configured, or was heard of as a job."""

@@ -18,6 +18,7 @@ from bot.blocks.message import Message, outside
 from bot.blocks.overview import render_overview
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
+from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.run_filter import RunFilter
 from bot.scheduled import post_payload
 from handlers.slack import modals
@@ -26,7 +27,7 @@ from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.run_window import RunWindow
-from storage import alerts, outbox
+from storage import alerts, history, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Lane
 
@@ -223,7 +224,9 @@ class Listeners:
         elif name == "history":
             async with self._database.snapshot() as connection:
                 events = await alerts.history(connection, alert.id)
-            view = modals.history_modal(alert, events, origin)
+                began = await history.beginnings(connection, alert.fingerprint, self._clock() - WINDOW)
+            again = recurrence(began, self._answering.settings.timezone).words()
+            view = modals.history_modal(alert, events, origin, again)
         else:
             view = modals.note_modal(name, alert, origin)
         await self._client.views_open(trigger_id=body["trigger_id"], view=view)
