@@ -11,6 +11,7 @@ from bot.config.probing import CheckSettings, JobSettings
 from bot.config.settings import Settings
 from bot.config.telling import Digest as DigestSettings
 from bot.config.telling import StatusField
+from bot.domain.advice import Advice, advise
 from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.domain.decision import spell
@@ -25,6 +26,7 @@ from bot.reports import digest as figures
 from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
 from bot.reports.overview import Figure, Overview, lines, worst
+from bot.reports.thresholds import measured_fields
 from checks.result import Value
 from storage import alerts, history, rollups, runs, sources, tally
 from storage.database import Connection, Database
@@ -97,6 +99,16 @@ class Reporting:
         async with self.database.snapshot() as connection:
             found = await history.episodes(connection, end - over, end)
         return find_pattern(found, end - over, end, self.settings.timezone)
+
+    async def thresholds(self, over: timedelta) -> list[Advice]:
+        """What the past speaks for instead of each threshold of the file. Raises DatabaseError."""
+        now, found = self.clock(), []
+        for about in measured_fields(self.settings):
+            source = Source(kind=SourceKind.CHECK, name=about.check)
+            async with self.database.snapshot() as connection:
+                past = await rollups.hours(connection, source, about.field, hour_of(now - over), now)
+            found.append(advise(about, past))
+        return found
 
     async def sources(self) -> list[Source]:
         """Every check and job that is configured, or was heard of as a job."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -52,7 +53,7 @@ async def episodes(connection: AsyncConnection, start: datetime, end: datetime) 
     return [_episode(row) for row in await connection.execute(query)]
 
 
-def _episode(row: sa.Row[tuple[object, ...]]) -> Episode:
+def _episode(row: sa.Row[Any]) -> Episode:
     resolved = row.status == Status.RESOLVED.value
     return Episode(
         rule=row.rule,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,7 @@ from bot.blocks.message import Block, Message, actions, button, context, outside
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
 from bot.blocks.patterns import render_patterns
 from bot.blocks.runs import render_runs
+from bot.blocks.thresholds import render_thresholds
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
@@ -49,6 +51,8 @@ class Answering:
                 return await self._alerts()
             case "patterns":
                 return await self._patterns(text)
+            case "thresholds":
+                return await self._thresholds(text)
             case "help":
                 return self.help()
             case "heartbeat" | "heartbeat_check":
@@ -134,6 +138,13 @@ class Answering:
             return self.help(_ours(str(error)))
         found = await self.reporting.patterns(over, self.clock())
         return render_patterns(found, self.settings.timezone, self.settings.name)
+
+    async def _thresholds(self, text: str) -> Message:
+        try:
+            over = parse_length(text, timedelta(days=30), self.settings.retention.rollups)
+        except NotUnderstood as error:
+            return self.help(_ours(str(error)))
+        return render_thresholds(await self.reporting.thresholds(over), math.ceil(over / timedelta(days=1)))
 
     def help(self, trouble: str = "", choices: Sequence[str] = ()) -> Message:
         """What can be asked, in examples; `choices` are questions that may have been meant, as buttons."""

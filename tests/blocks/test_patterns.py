@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bot.blocks.message import Message
 from bot.blocks.patterns import render_patterns
+from bot.domain.pattern import Episode
 from tests.blocks.reading import HOSTILE, accepted, pings, shown
-from tests.domain.test_pattern import ZONE, Episode, episode, found
+from tests.domain.test_pattern import ZONE, episode, found
 
 
 def rendered(*episodes: Episode) -> Message:
