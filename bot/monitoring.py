@@ -25,6 +25,7 @@ from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup, baselines_of
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.domain.standing import Standing
+from bot.hindsight import Hindsight
 from bot.job_book import JobBook
 from checks.result import State
 from storage import alerts, baselines, rollups, runs, sources
@@ -81,6 +82,7 @@ class Monitoring:
         self._announcer = announcer
         self._clock = clock
         self._jobs = JobBook(database=database, expectations=rulebook, channel=announcer.channel)
+        self._hindsight = Hindsight(database, rulebook)
         self._wake = wake
         self._asked: deque[_Item] = deque()
         self._observed: deque[_Item] = deque()
@@ -306,7 +308,15 @@ class Monitoring:
         open_alerts = await alerts.open_ones(connection, keys)
         needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
         failing = await sources.failing(connection, needed) if needed else frozenset()
-        memory = Memory(streaks=streaks, previous=known, baseline=baseline, open=open_alerts, failing=failing)
+        past = await self._hindsight.of(connection, observation, groups)
+        memory = Memory(
+            streaks=streaks,
+            previous=known,
+            baseline=baseline,
+            open=open_alerts,
+            failing=failing,
+            past=past,
+        )
         quiet = not open_alerts and not evaluate(groups, observation, memory).changes
         if quiet:
             return memory  # nothing to raise, so nothing of the past matters

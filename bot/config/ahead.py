@@ -27,8 +27,6 @@ def not_yet(settings: Settings) -> tuple[Mistake, ...]:
         found.append(("dashboard", "there is no web page"))
     if settings.digest is not None and settings.digest.charts:
         found.append(("digest", "its charts are left out"))
-    if any(check.anomaly for check in settings.checks.values()):
-        found.append(("checks", "`anomaly` is not looked for"))
     if settings.run_logs:
         found.append(("run_logs", "runs are heard of over HTTP and from tocsin exec"))
     warnings = (
