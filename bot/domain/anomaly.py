@@ -29,6 +29,7 @@ LASTING = timedelta(minutes=5)
 
 _Z = 5.5  # distances from the middle, in the unit that is one standard deviation of normal noise
 _QUARTILE = 1.4826
+_EDGE = 0.2  # on either side of what is told as usual: a bad week in five is no part of it
 _LEAST_SPREAD = 0.02  # of the middle: what never changed may change a little
 _WEEKS, _DAYS = 5, 28
 _FEWEST_WEEKS, _FEWEST_DAYS, _FEWEST_VALUES = 3, 4, 12
@@ -38,7 +39,7 @@ _OFFSETS = (0, -1, 1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usual:
-    """90 % of `values` lay from `low` to `high`; what is under `bottom` or over `top` is unusual."""
+    """60 % of `values` lay from `low` to `high`; what is under `bottom` or over `top` is unusual."""
 
     low: float
     high: float
@@ -104,7 +105,7 @@ def _range(whole: Rollup, scattered: Sequence[Rollup], when: str) -> Usual:
         bottom, top = middle * math.exp(-down), middle * math.exp(min(up, 300.0))
     else:
         bottom, top = middle - down, middle + up
-    low, high = whole.quantile(0.05), whole.quantile(0.95)
+    low, high = whole.quantile(_EDGE), whole.quantile(1 - _EDGE)
     return Usual(
         low=low, high=high, bottom=min(bottom, low), top=max(top, high), values=whole.count, when=when
     )
@@ -132,8 +133,8 @@ def usual_success(days: Sequence[Rollup]) -> Usual | None:
     chance = math.sqrt(middle * (1 - middle) / runs)
     bottom = middle - max(_Z * spread, 4 * chance, 2 / runs, 5 * _LEAST_SPREAD)
     return Usual(
-        low=shares[int(0.05 * len(shares))],
-        high=shares[math.ceil(0.95 * len(shares)) - 1],
+        low=shares[math.ceil(_EDGE * len(shares)) - 1],
+        high=shares[math.ceil((1 - _EDGE) * len(shares)) - 1],
         bottom=bottom,
         top=math.inf,
         values=len(shares),

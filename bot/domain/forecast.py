@@ -66,7 +66,7 @@ class Outlook:
         low, high = math.floor(self.soonest / size), math.ceil(self.latest / size)
         step = 5 if unit == "min" else 1
         low, high = low // step * step, -(-high // step) * step
-        middle = max(step * round(self.after / size / step), 1)
+        middle = max(step * round(self.after / size / step), step)
         said = f"in about {middle} {unit if middle != 1 else unit.removesuffix('s')}"
         return said if low == high else f"{said} (between {low} and {high} {unit})"
 

@@ -37,7 +37,7 @@ class Unusual:
             outcome=Outcome.TRUE,
             title=f"{observation.source.name}: {self.label} is unusually {much} at {shown}",
             reason=f"{self.field} is {shown}; {found.when} it is usually {_brief(found.low)} to {_brief(found.high)}"
-            f"{self.unit} (90% of {found.values:,} earlier {'days' if self.field == SUCCESS else 'values'})",
+            f"{self.unit} (60% of {found.values:,} earlier {'days' if self.field == SUCCESS else 'values'})",
             field=self.field,
         )
 
