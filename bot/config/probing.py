@@ -166,6 +166,26 @@ class Alerting(Section):
     recommendations: ref.Texts = Field(default=(), description="what to try, instead of Tocsin's own advice")
 
 
+class Flapping(Section):
+    """When a check goes back and forth too often to be told each time: shares of its last 21 looks that changed."""
+
+    start: scalar.Share = Field(default=0.30, description="it begins to flap at this share")
+    end: scalar.Share = Field(default=0.25, description="it has stopped under this share")
+
+    @model_validator(mode="after")
+    def _end_is_lower(self) -> Flapping:
+        if self.end > self.start:
+            raise ref.refuse("it would end before it begins", "let end be at most start, such as 25% and 30%")
+        return self
+
+
+def _off(value: Any) -> Any:
+    return None if value is False else {} if value is True else value
+
+
+FlappingOrOff = Annotated[Flapping | None, BeforeValidator(_off)]
+
+
 class CheckSettings(Alerting):
     """One thing that is watched. The keys of its kind stand beside these."""
 
@@ -214,6 +234,9 @@ class CheckSettings(Alerting):
     )
     forecast: scalar.Span | None = Field(
         default=None, description="also alert when a field with a threshold will reach it within this time"
+    )
+    flapping: FlappingOrOff = Field(
+        default=Flapping(), description="one message while it goes back and forth; `false` tells each time"
     )
     report: bool = Field(default=False, description="post every result of a group as a report of many lines")
     checks: Mapping[scalar.Name, CheckSettings] = Field(
@@ -347,4 +370,7 @@ class Defaults(Alerting):
     tags: ref.Texts = Field(default=(), description="words to find and route by")
     anomaly: Anomaly = Field(
         default=False, description="also alert when a figure leaves its usual range: `true`, or which fields"
+    )
+    flapping: FlappingOrOff = Field(
+        default=Flapping(), description="one message while it goes back and forth; `false` tells each time"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from bot.config.acting import Inhibition as InhibitionSettings
 from bot.config.acting import RuleSettings
 from bot.config.history_rules import history_rules_of_check
 from bot.config.job_rules import expected, run_rules, watch_rules
@@ -13,6 +14,8 @@ from bot.config.probing import Alerting, CheckSettings, JobSettings
 from bot.config.scalars import Threshold as Limit
 from bot.config.settings import Settings
 from bot.domain.condition import compile_condition
+from bot.domain.flapping import FlappingLimits
+from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rule import CannotRun, Expression, Question, Rule, RuleGroup, Standing, Threshold
@@ -57,6 +60,7 @@ class Rulebook:
     of_all: tuple[Rule, ...]
     terms: Mapping[str, Terms]
     other_terms: Terms
+    inhibitions: tuple[Inhibition, ...] = ()
     _groups: dict[tuple[Source, bool], tuple[RuleGroup, ...]] = field(default_factory=dict)
 
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
@@ -98,6 +102,13 @@ def rulebook(settings: Settings) -> Rulebook:
         of_all=tuple(_configured_rule(rule) for rule in settings.alerts),
         terms=terms,
         other_terms=other_terms,
+        inhibitions=tuple(_inhibition(each) for each in settings.inhibit),
+    )
+
+
+def _inhibition(setting: InhibitionSettings) -> Inhibition:
+    return Inhibition(
+        when=compile_condition(setting.when), hold=compile_condition(setting.hold), equal=setting.equal
     )
 
 
@@ -175,7 +186,13 @@ def _check_rule(
         dedupe=check.dedupe,
         expire=check.expire,
         depends_on=check.depends_on,
+        flapping=_flapping(check),
     )
+
+
+def _flapping(check: CheckSettings) -> FlappingLimits | None:
+    found = check.flapping
+    return None if found is None else FlappingLimits(start=100 * found.start, end=100 * found.end)
 
 
 def _literal(text: str) -> str:
@@ -253,6 +270,7 @@ def _configured_rule(rule: RuleSettings) -> Rule:
         expire=rule.expire,
         resource=rule.resource,
         goes_on=rule.continue_,
+        tags=rule.tags,
     )
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Secret
 from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
-from bot.config.acting import Destination, EscalationPolicy, Remedy, Route, RuleSettings, Silence
+from bot.config.acting import Destination, EscalationPolicy, Inhibition, Remedy, Route, RuleSettings, Silence
 from bot.config.document import Document
 from bot.config.inheritance import filled_in
 from bot.config.probing import CheckSettings, Defaults, JobSettings, RunLog
@@ -171,6 +171,9 @@ class Settings(Section):
         default={}, description="what happens when nobody acknowledges, by name"
     )
     silences: tuple[Silence, ...] = Field(default=(), description="windows in which nobody is told")
+    inhibit: tuple[Inhibition, ...] = Field(
+        default=(), description="which open alerts explain which others, so that these tell nobody"
+    )
     remedies: Mapping[scalar.Name, Remedy] = Field(
         default={}, description="what may end a problem by itself, by name"
     )

@@ -158,6 +158,7 @@ class Answering:
             f"`/{prefix} alerts` what is open",
             f"`/{prefix} patterns 30d` when and about what alerts came",
             f"`/{prefix} thresholds` which limits the last 30 days speak for",
+            f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]
         head = f":grey_question: {trouble}\n" if trouble else ""
