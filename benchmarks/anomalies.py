@@ -1,6 +1,6 @@
 """How often a watched figure is called unusual for nothing, and how surely a real drop is found.
 
-    python -m benchmarks.anomalies [--checks 6] [--weeks 8] [--seed 17]
+    python -m benchmarks.anomalies [--checks 4] [--weeks 8] [--seed 17]
 
 Simulates figures measured every five minutes with the rhythm of a day and a week and the noise of four kinds, each with
 five weeks of history, and judges them as the bot does: hourly roll-ups, the usual range, so many values in a row. The
@@ -139,7 +139,7 @@ def _usual(past: dict[datetime, Rollup], hour: datetime) -> Usual | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--checks", type=int, default=6, help="figures of each kind of noise")
+    parser.add_argument("--checks", type=int, default=4, help="figures of each kind of noise")
     parser.add_argument("--weeks", type=int, default=8, help="weeks judged, after five of history")
     parser.add_argument("--seed", type=int, default=17)
     options = parser.parse_args()

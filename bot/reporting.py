@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 from zoneinfo import ZoneInfo
 
 from bot.config.probing import CheckSettings, JobSettings
@@ -15,6 +16,7 @@ from bot.domain.advice import Advice, advise
 from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.domain.decision import spell
+from bot.domain.forecast import Outlook, accumulates, look_ahead
 from bot.domain.observation import Source, SourceKind, complete
 from bot.domain.pattern import Pattern, find_pattern
 from bot.domain.rollup import DURATION, hour_of, together
@@ -22,6 +24,7 @@ from bot.domain.run import fields_of
 from bot.domain.run_filter import RunFilter
 from bot.domain.schedule import Cron, local_day
 from bot.domain.standing import Standing
+from bot.hindsight import trends_of
 from bot.reports import digest as figures
 from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
@@ -158,7 +161,28 @@ class Reporting:
                 day=await tally.of_check(connection, name, now - _DAY, now),
                 week=await tally.of_check(connection, name, now - _WEEK, now),
                 alerts=_about(source, await alerts.list_open(connection)),
+                outlooks=await self._outlooks(connection, settings, worst(standings)) if settings else {},
             )
+
+    async def _outlooks(
+        self, connection: Connection, settings: CheckSettings, last: Standing | None
+    ) -> dict[str, Outlook]:
+        """When the next limit of each field that fills up is reached, where its growth tells."""
+        found: dict[str, Outlook] = {}
+        for name, limits in settings.thresholds.items():
+            value = last.fields.get(name) if last is not None else None
+            if last is None or not _is_number(value) or not accumulates(name):
+                continue
+            trends = await trends_of(
+                self.database, connection, last.source, last.resource, name, self.clock()
+            )
+            ends = [(limit.limit, limit.direction == "below") for limit in limits]
+            if name in settings.options.percent_fields():
+                ends.append((100.0, False))
+            ahead = [look_ahead(trends, value, end, self.clock(), below=below) for end, below in ends]
+            if told := [outlook for outlook in ahead if outlook is not None]:
+                found[name] = min(told, key=lambda outlook: outlook.after)
+        return found
 
     async def _uptime(
         self, connection: Connection, name: str, start: datetime, end: datetime
@@ -224,6 +248,10 @@ def _limits(settings: CheckSettings) -> dict[str, list[Limit]]:
         ]
         for field, thresholds in settings.thresholds.items()
     }
+
+
+def _is_number(value: Value) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _about(source: Source, found: Sequence[Alert]) -> list[Alert]:

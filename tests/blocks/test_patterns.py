@@ -19,7 +19,7 @@ def test_the_figures_stand_in_the_text_and_in_the_blocks() -> None:
     message = rendered(*[episode(lasted=4)] * 6, episode("CPU", 3, 40, resolved_by="U1", resource="web-1"))
     for text in (message.text, shown(message)):
         for told in (
-            "Disk (6)", "14:00 to 15:00 (6)", "10 min on average, median 4 min, of 7 resolved", "6 of 7 (85%)",
+            "Disk (6)", "14:00 to 15:00 (6)", "9 min on average, median 4 min, of 7 resolved", "6 of 7 (85%)",
             "03:00 1 · 14:00 6", "6 Disk\n1 CPU", "7 high", "Fri 13 Nov 04:00 to Fri 20 Nov 04:00 America/Los_Angeles",
         ):  # fmt: skip
             assert told in text

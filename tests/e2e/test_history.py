@@ -10,9 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bot.cli import app
-from bot.domain.observation import Source, SourceKind
+from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rollup import Rollup, hour_of
-from storage import rollups
+from checks.result import State
+from storage import rollups, sources
 from tests.e2e.harness import SHOP, START, Story, shown, story
 
 ZONED = SHOP + "timezone: America/Los_Angeles\n"
@@ -139,3 +140,25 @@ async def test_thresholds_are_advised_on_the_command_line(tmp_path: Path) -> Non
     assert [each["field"] for each in listed] == ["cpu_percent", "disk_percent", "load_1m"]
     assert listed[0]["advised"] == [{"limit": 36.0, "severity": None}]
     assert listed[1]["advised"] is None
+
+
+async def test_a_checks_figures_say_when_a_limit_will_be_reached(tmp_path: Path) -> None:
+    async with story(tmp_path, LIMITED) as told:
+        now = told.clock()
+        async with told.tocsin.database.transaction() as connection:
+            for number in range(61):
+                await sources.add_result(
+                    connection, disk(now - timedelta(minutes=5 * number), 78 - number / 6)
+                )
+        await told.tocsin.monitoring.record(disk(told.clock(), 78.0))
+
+        seen = await told.ask("/tocsin-status", "host")
+
+        assert "`disk_percent` 78 · P2 above 80; P1 above 90 · at this rate 80 in about 60 min" in seen
+
+
+def disk(at: datetime, percent: float) -> Observation:
+    source = Source(kind=SourceKind.CHECK, name="host")
+    return Observation(
+        source=source, resource="host", state=State.OK, at=at, fields={"disk_percent": percent}
+    )
