@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.alert import Alert, Change, EventKind
+from bot.domain.alert import Alert, Change, Event, EventKind
 from bot.domain.severity import Severity
-from storage import alerts, outbox
+from storage import alerts, outbox, silences
 from storage.database import Connection, Database
 from storage.outbox import Lane
 
@@ -31,6 +31,8 @@ class Announcer:
         for number, event in enumerate(change.events):
             if event.kind is EventKind.FIRED:
                 continue  # the message itself says so
+            if event.kind is EventKind.SILENCED and alert.silence_id is not None:
+                await silences.note_hidden(self.database, connection, alert.silence_id, alert.id, now)
             await outbox.add_post(
                 self.database,
                 connection,
@@ -38,11 +40,18 @@ class Announcer:
                 lane=lane,
                 alert_id=alert.id,
                 payload={"event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
-                                   "actor": event.actor}},
+                                   "actor": event.actor},
+                         "loud": await self._is_loud(connection, alert, event)},
                 priority=view_priority(alert.severity, urgent=True) + 5,
                 now=now,
             )  # fmt: skip
         return alert
+
+    async def _is_loud(self, connection: Connection, alert: Alert, event: Event) -> bool:
+        """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
+        if event.kind is EventKind.UNSILENCED:
+            return await outbox.sent(connection, outbox.view_key(alert.id, "slack")) is not None
+        return event.kind is EventKind.REOPENED
 
     async def mark_stale(
         self, connection: Connection, alert: Alert, now: datetime, *, urgent: bool = True

@@ -20,7 +20,7 @@ from bot import failpoint
 from bot.blocks.alert import AlertContext, render_alert, render_event
 from bot.blocks.message import Message, context
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
-from bot.domain.alert import Alert, Event, EventKind
+from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
 from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.severity import Severity
@@ -227,6 +227,7 @@ class Notifier:
         delivery = await self._render(entry)
         if delivery is None:
             await self._record(entry, None)
+            await self._settle_lines(entry)
             return
         if delivery.is_shown():
             await self._record(entry, delivery.existing)
@@ -271,6 +272,12 @@ class Notifier:
     async def _record(self, entry: Entry, sent: Sent | None) -> None:
         async with self._database.transaction() as connection:
             await outbox.record(self._database, connection, entry, sent, self._clock())
+
+    async def _settle_lines(self, entry: Entry) -> None:
+        """Nothing will be said in the thread of a message that was never to be seen."""
+        if entry.kind is EntryKind.VIEW and entry.alert_id is not None:
+            async with self._database.transaction() as connection:
+                await outbox.settle_lines(connection, entry.alert_id, entry.lane.destination)
 
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""
@@ -426,7 +433,9 @@ class Notifier:
         if alert is None or root is None:
             return None
         event = _event(entry.payload["event"])
-        loud = event.kind is EventKind.REOPENED and not alert.is_silenced(self._clock())
+        loud = bool(entry.payload.get("loud", event.kind is EventKind.REOPENED))
+        quiet = alert.firing.held_by is not None or alert.is_silenced(self._clock())
+        loud = loud and alert.status is Status.ACTIVE and not quiet
         return Delivery(
             message=render_event(event, alert, self._mention(alert.firing.mention) if loud else ""),
             key=entry.key,

@@ -9,7 +9,6 @@ _SECTIONS = {
     "routes": "every alert goes to Slack",
     "destinations": "every alert goes to Slack",
     "escalation": "nobody else is called when nobody acknowledges",
-    "silences": "silence alerts by their button in Slack",
     "remedies": "nothing is recovered by itself",
     "checkins": "no cards are posted",
     "checklists": "no checklists are posted",

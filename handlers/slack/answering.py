@@ -25,7 +25,7 @@ from storage.database import Database
 
 HEARTBEAT = "heartbeat_check"
 _MOST_CHOICES = 5
-WORDS = ("status", "logs", "alerts", "patterns", "thresholds", "help", HEARTBEAT)
+WORDS = ("status", "logs", "alerts", "silence", "silences", "patterns", "thresholds", "help", HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,8 @@ class Answering:
                 return await self._logs(text)
             case "alerts":
                 return await self._alerts()
+            case "silence" | "silences":
+                return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
             case "patterns":
                 return await self._patterns(text)
             case "thresholds":
@@ -156,6 +158,8 @@ class Answering:
             f"`/{prefix}-logs parse_orders failed 24h 20` a job's failed runs of 24 hours, 20 of them",
             f'`/{prefix}-logs yesterday "disk full"` the runs of a day that said something',
             f"`/{prefix} alerts` what is open",
+            f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
+            f"`/{prefix} silences` what is silenced, by whom, why and until when",
             f"`/{prefix} patterns 30d` when and about what alerts came",
             f"`/{prefix} thresholds` which limits the last 30 days speak for",
             f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",

@@ -71,7 +71,7 @@ def test_what_is_meant_is_not_told(text: str) -> None:
     ("text", "said"),
     [
         (
-            "checks: {a: {type: env, required: {A: {}}, anomaly: true}}",
+            "checks: {a: {type: env, required: {A: url}, anomaly: true}}",
             "nobody knows which of its fields to watch, so nothing is ever unusual; name them, such as [orders]",
         ),
         ("checks: {a: {type: system, anomaly: [cpu_percnt]}}", "has no field cpu_percnt"),

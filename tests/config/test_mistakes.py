@@ -17,6 +17,14 @@ def check(keys: str) -> str:
     return f"checks:\n  a: {{{_HTTP}, {keys}}}\n"
 
 
+def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
+    members = "{a: {%s, expects: {status: 200}}, b: {%s, severty: high}}" % (_HTTP, _HTTP)  # noqa: UP031
+    assert mistakes(f"checks:\n  ready: {{type: group, checks: {members}}}\n") == [
+        'tocsin.yml:2: checks.ready.checks.a.expects: unknown key; did you mean "expect"?',
+        'tocsin.yml:2: checks.ready.checks.b.severty: unknown key; did you mean "severity"?',
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -123,6 +131,8 @@ def check(keys: str) -> str:
         ("silences: [{name: A, match: 'true', for: 1h}]\n", "1: silences[0]: one of schedule, at, from is missing"),
         ("silences: [{name: A, match: 'true', at: '10:00'}]\n",
          '1: silences[0]: the key "for" is missing; say how long it lasts, such as for: 2h'),
+        ("silences: [{name: A, match: 'true', from: 2026-07-01 22:00, until: 2026-07-01 21:00}]\n",
+         "1: silences[0].until: it ends before it begins; write a time after from:"),
         ("silences: [{name: A, match: 'true', from: soon, for: 1h}]\n",
          '1: silences[0].from: "soon" is not a date and time; write one such as 2026-03-01 22:00'),
         ("remedies: {r: {when: 'true'}}\n", "1: remedies.r: one of command, request is missing"),

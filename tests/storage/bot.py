@@ -18,7 +18,10 @@ from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rule import RuleGroup
+from bot.domain.silence import Timetable
 from bot.monitoring import Monitoring
+from bot.silence_book import SilenceBook
+from bot.silencing import Silencing
 from checks.result import State
 from storage import alerts
 from storage.database import Database
@@ -51,19 +54,35 @@ class Rules:
 class Bot:
     """Monitoring and alerting on one database. `woken` counts how often there was something to deliver."""
 
-    def __init__(self, database: Database, groups: tuple[RuleGroup, ...] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        groups: tuple[RuleGroup, ...] | None = None,
+        timetables: tuple[Timetable, ...] = (),
+    ) -> None:
         self.database = database
         self.clock = Clock()
         self.woken = 0
         announcer = Announcer(database=database, channel="#alerts")
+        book = SilenceBook(database=database, timetables=timetables)
         self.monitoring = Monitoring(
             database=database,
             rulebook=Rules(groups) if groups is not None else Rules(),
             announcer=announcer,
             clock=self.clock,
             wake=self._wake,
+            silences=book,
         )
-        self.alerting = Alerting(database=database, announcer=announcer, clock=self.clock, wake=self._wake)
+        self.silencing = Silencing(
+            database=database, announcer=announcer, book=book, clock=self.clock, wake=self._wake
+        )
+        self.alerting = Alerting(
+            database=database,
+            announcer=announcer,
+            silencing=self.silencing,
+            clock=self.clock,
+            wake=self._wake,
+        )
 
     def _wake(self) -> None:
         self.woken += 1
@@ -112,13 +131,23 @@ class Bot:
             rows = await connection.execute(
                 sa.select(outbox).where(outbox.c.state == "pending").order_by(outbox.c.id)
             )
-            return ["view" if row.kind == EntryKind.VIEW else row.payload["event"]["kind"] for row in rows]
+            return [_owed(row) for row in rows]
+
+
+def _owed(row: Any) -> str:
+    if row.kind == EntryKind.VIEW:
+        return "view"
+    return str(row.payload["event"]["kind"] if "event" in row.payload else row.payload["text"])
 
 
 @asynccontextmanager
-async def running(database: Database, groups: tuple[RuleGroup, ...] | None = None) -> AsyncIterator[Bot]:
+async def running(
+    database: Database,
+    groups: tuple[RuleGroup, ...] | None = None,
+    timetables: tuple[Timetable, ...] = (),
+) -> AsyncIterator[Bot]:
     """A bot whose writer runs."""
-    bot = Bot(database, groups)
+    bot = Bot(database, groups, timetables)
     bot.monitoring.start()
     try:
         yield bot
