@@ -25,6 +25,7 @@ from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
 from bot.reporting import Reporting
@@ -34,7 +35,10 @@ from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.pings import PingRoutes
+from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
@@ -137,10 +141,18 @@ class Tocsin:
             dedupe=settings.defaults.dedupe,
             expire=settings.defaults.expire,
         )
+        addresses = Addresses(
+            database=self.database,
+            key=settings.http.ping_key.get_secret_value() if settings.http.ping_key else "",
+            jobs={name: job.ping for name, job in settings.jobs.items()},
+        )
+        pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
         self.http = HttpServer(
-            monitoring=self.monitoring,
-            alerts=AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
-            clock=clock,
+            routes=(
+                PingRoutes(addresses=addresses, pinging=pinging),
+                RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
+                AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
+            ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
             health=self.health,

@@ -185,7 +185,8 @@ def _of_ends(found: Pattern) -> str:
         return ""
     said = f"Most resolved by themselves: {_share(found.by_itself, found.resolved)} of those resolved"
     if usual <= _BRIEF / timedelta(minutes=1):
-        return f"{said}, half of them within {math.ceil(usual)} min; a longer "for" would keep such short ones quiet."
+        brief_ones = f"{said}, half of them within {math.ceil(usual)} min"
+        return f"{brief_ones}; a longer wait (for) would keep such short ones quiet."
     return f"{said}."
 
 

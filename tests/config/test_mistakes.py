@@ -45,6 +45,10 @@ def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
          '1: people.oncall[1]: "ethan" is nobody under people; add it: people: {ethan: U0123ABCD}'),
         ("people: {admins: U0ADMIN}\npermissions: {silence: [admin]}\n",
          '2: permissions.silence[0]: "admin" is nobody under people; did you mean "admins"?'),
+        ("jobs:\n  a: {every: 1h, ping: 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n"
+         "  b: {every: 1h, ping: 5BF66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n",
+         "3: jobs.b.ping: this is already the ping address of the job on line 2; "
+         "give each job a UUID of its own; uuidgen makes one"),
         ("http: {bind: 8787}\n",
          "1: http.bind: 8787 is not an address to listen on; write host:port, such as 127.0.0.1:8787"),
         ("http: {bind: 'a:99999'}\n",

@@ -60,7 +60,7 @@ def test_the_figures_are_counted() -> None:
             [episode(hour=14)] * 6 + [episode("CPU", hour, lasted=None) for hour in (1, 5, 9, 20)],
             'Most alerts were "Disk": 6 of 10 (60%). Most began from 14:00 to 15:00: 6 of 10 (60%). '
             "Most resolved by themselves: 6 of 6 (100%) of those resolved, half of them within 5 min; "
-            "a longer "for" would keep such short ones quiet.",
+            "a longer wait (for) would keep such short ones quiet.",
         ),
         (
             [episode(name, hour, 90, resolved_by="U1") for hour, name in enumerate("AABBCC")],
