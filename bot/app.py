@@ -23,6 +23,7 @@ from bot.config import Settings
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
+from bot.following.following import Following
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.pinging import Pinging
@@ -108,6 +109,13 @@ class Tocsin:
             terms=rules.terms,
             other_terms=rules.other_terms,
             clock=clock,
+        )
+        self.following = Following(
+            settings=settings,
+            database=self.database,
+            monitoring=self.monitoring,
+            clock=clock,
+            wake=self.notifier.wake,
         )
         self.alerting = Alerting(
             database=self.database,
@@ -229,6 +237,7 @@ class Tocsin:
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)
         self._tasks = [
             self.monitoring.start(),
+            self.following.start(),
             asyncio.create_task(self.notifier.run(), name="notifier"),
             asyncio.create_task(self.socket.run(), name="slack"),
         ]
@@ -261,6 +270,7 @@ class Tocsin:
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()
+        await self.following.stop()
         await self.monitoring.stop()
         await self.notifier.stop()
         for task in self._tasks:
@@ -276,6 +286,7 @@ class Tocsin:
             "The database cannot be written": self.monitoring.trouble,
             "Messages cannot be delivered": self.notifier.trouble,
             "Slack is not connected": self.socket.trouble,
+            "A run log cannot be read": self.following.trouble,
         }
         return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
 
@@ -285,6 +296,7 @@ class Tocsin:
             "database": self.monitoring.trouble,
             "delivery": self.notifier.trouble,
             "slack": self.socket.trouble,
+            "run_logs": self.following.trouble,
         }
         try:
             async with self.database.snapshot() as connection:

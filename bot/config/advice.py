@@ -37,6 +37,7 @@ def warnings(settings: Settings) -> tuple[Mistake, ...]:
         *_open_door(settings),
         *_nothing_unusual(settings),
         *_nothing_ahead(settings),
+        *_without_cursor(settings),
     ]
     return tuple(sorted(set(found), key=lambda found: (found.line, found.column, found.path)))
 
@@ -204,3 +205,13 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _without_cursor(settings: Settings) -> Iterator[Mistake]:
+    for number, log in enumerate(settings.run_logs):
+        if log.query is not None and not re.search(r":cursor\b", log.query):
+            yield settings.document.mistake(
+                ("run_logs", number, "query"),
+                "the query does not say :cursor, so it gives the same rows each time",
+                "write WHERE id > :cursor ORDER BY id",
+            )

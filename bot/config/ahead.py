@@ -26,8 +26,6 @@ def not_yet(settings: Settings) -> tuple[Mistake, ...]:
         found.append(("dashboard", "there is no web page"))
     if settings.digest is not None and settings.digest.charts:
         found.append(("digest", "its charts are left out"))
-    if settings.run_logs:
-        found.append(("run_logs", "runs are heard of over HTTP and from tocsin exec"))
     warnings = (
         settings.document.mistake((name,), "this version does not act on it yet", what, key=True)
         for name, what in found
