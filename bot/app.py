@@ -82,6 +82,7 @@ class Tocsin:
             default_channel=slack.channel,
             clock=clock,
             mention=lambda mention: mention_of(mention, settings),
+            zone=settings.timezone,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)

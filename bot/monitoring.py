@@ -22,6 +22,7 @@ from bot.domain.clock import Clock
 from bot.domain.observation import Observation, cleaned
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
+from bot.hindsight import Hindsight
 from bot.job_book import JobBook
 from bot.recording import Recorder, Report, Rulebook
 from bot.silence_book import SilenceBook
@@ -73,6 +74,7 @@ class Monitoring:
             announcer=announcer,
             silences=silences or SilenceBook(database=database),
             jobs=self._jobs,
+            hindsight=Hindsight(database, rulebook),
             clock=clock,
         )
         self._wake = wake

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -21,14 +22,16 @@ from bot.blocks.message import Message, context
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
+from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.severity import Severity
 from bot.pacing import TokenBucket
-from storage import alerts, outbox
+from storage import alerts, history, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
 
 log = structlog.get_logger(__name__)
 
+UTC = ZoneInfo("UTC")
 POST_INTERVAL = timedelta(seconds=1)
 EDIT_INTERVAL = timedelta(milliseconds=1200)
 _EDIT_BURST = 10
@@ -108,8 +111,10 @@ class Notifier:
         clock: Clock,
         mention: Callable[[str | None], str],
         owner: str,
+        zone: ZoneInfo = UTC,
     ) -> None:
         self._database = database
+        self._zone = zone
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
@@ -403,8 +408,9 @@ class Notifier:
             standing = await outbox.sent(connection, entry.key)
             if alert is None or (standing is None and _never_to_be_seen(alert, now)):
                 return None
-            times = await alerts.count_of_fingerprint(connection, alert.fingerprint, now - timedelta(days=7))
-        around = AlertContext(now=now, times_this_week=times, mention=self._mention(alert.firing.mention))
+            began = await history.beginnings(connection, alert.fingerprint, now - WINDOW)
+        again = recurrence(began, self._zone)
+        around = AlertContext(now=now, recurrence=again, mention=self._mention(alert.firing.mention))
         message = self._rerouted(render_alert(alert, around), alert.firing.channel, entry)
         return Delivery(
             message=message, key=entry.key, alert_id=alert.id, existing=standing, channel=entry.lane.channel

@@ -16,6 +16,7 @@ from bot.domain.observation import Observation, Source, variables
 from bot.domain.rule import RuleGroup, baselines_of
 from bot.domain.run import Run, Start
 from bot.domain.standing import Standing
+from bot.hindsight import Hindsight
 from bot.job_book import JobBook, JobPages
 from bot.ledger import Ledger
 from bot.silence_book import SilenceBook
@@ -61,6 +62,7 @@ class Recorder:
     announcer: Announcer
     silences: SilenceBook
     jobs: JobBook
+    hindsight: Hindsight
     clock: Clock
     _baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = field(default_factory=dict)
 
@@ -156,6 +158,7 @@ class Recorder:
             baseline=baseline,
             open=await ledger.alerts(keys),
             failing=await ledger.failing(needed) if needed else frozenset(),
+            past=await self.hindsight.of(ledger.connection, observation, groups),
         )
         decision = evaluate(groups, observation, memory)
         past = await self._past(ledger.connection, observation, keys, decision, memory)

@@ -128,15 +128,6 @@ async def opened_between(connection: AsyncConnection, start: datetime, end: date
     return [alert_of(row) for row in await connection.execute(query)]
 
 
-async def count_of_fingerprint(connection: AsyncConnection, fingerprint: str, since: datetime) -> int:
-    """How often the same problem began since an instant."""
-    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(alerts.c.reopened), 0)).where(
-        alerts.c.fingerprint == fingerprint, alerts.c.opened_at >= since
-    )
-    row = (await connection.execute(query)).one()
-    return int(row[0]) + int(row[1])
-
-
 async def save(connection: AsyncConnection, alert: Alert) -> Alert:
     """Insert a new alert or update one whose version is still ours. Raises StaleAlert."""
     if alert.id == 0:

@@ -43,7 +43,7 @@ async def _mean_of_new(
     """The mean of what is not rolled up yet: all of a source that is new, else the last hours."""
     known, _ = await rollups.sums(connection, source, UP, hour_of(now - WEEK), now)
     table, at, name = _where(source)
-    value = _number(database, table.c.fields, field)
+    value = number_of(database, table.c.fields, field)
     start = now - (_NOT_ROLLED_YET if known else WEEK)
     query = sa.select(sa.func.avg(value)).where(name == source.name, at >= start, at < now)
     overall = await connection.scalar(query)
@@ -56,7 +56,7 @@ def _where(source: Source) -> tuple[sa.Table, sa.ColumnElement[datetime], sa.Col
     return runs, runs.c.finished_at, runs.c.job
 
 
-def _number(database: Database, fields: sa.ColumnElement[object], field: str) -> sa.ColumnElement[float]:
+def number_of(database: Database, fields: sa.ColumnElement[object], field: str) -> sa.ColumnElement[float]:
     """The field as a number, or NULL when it is something else."""
     if database.is_sqlite:
         path = '$."' + field.replace('"', "") + '"'

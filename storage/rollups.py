@@ -199,7 +199,7 @@ async def hours(
 ) -> list[tuple[datetime, Rollup]]:
     """A field's roll-ups of the hours in [start, end), oldest first; resources stand beside each other."""
     query = _of(sa.select(rollups), source, field, start, end).order_by(rollups.c.hour, rollups.c.resource)
-    return [(row.hour, _rollup(row)) for row in await connection.execute(query)]
+    return [(row.hour, rollup_of(row)) for row in await connection.execute(query)]
 
 
 async def sums(
@@ -243,7 +243,7 @@ def _at(kind: SourceKind) -> sa.Column[datetime]:
     return results.c.at if kind is SourceKind.CHECK else runs.c.finished_at
 
 
-def _rollup(row: sa.Row[Any]) -> Rollup:
+def rollup_of(row: sa.Row[Any]) -> Rollup:
     values = row._mapping
     sketch = values["sketch"]
     return Rollup(

@@ -27,6 +27,7 @@ from bot.blocks.message import (
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.inhibition import MARK
+from bot.domain.recurrence import Recurrence
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -43,13 +44,15 @@ _MOST_DIAGNOSTICS = 3
 _INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
 _USERS = ("affected_users", "users_affected")
 
+_ONCE = Recurrence(count=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertContext:
     """What an alert's message shows beside the alert: how often it came before, and whom to call."""
 
     now: datetime
-    times_this_week: int = 1
+    recurrence: Recurrence = _ONCE
     mention: str = ""
 
 
@@ -179,14 +182,9 @@ def _small_print(alert: Alert, around: AlertContext) -> str:
     parts = [f"Alert #{alert.id}", f"rule {code(alert.firing.rule)}", escape(alert.firing.category)]
     if alert.status is Status.ACTIVE:
         parts.append(f"respond within {spell(RESPONSE_TIME[alert.severity])}")
-    if around.times_this_week > 1:
-        parts.append(f"{_ordinal(around.times_this_week)} time in 7 days")
+    if again := around.recurrence.words():
+        parts.append(again)
     return " · ".join(parts)
-
-
-def _ordinal(number: int) -> str:
-    teens = 10 <= number % 100 <= 20
-    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
