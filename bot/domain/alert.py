@@ -43,6 +43,7 @@ class EventKind(StrEnum):
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
     EXPIRED = "expired"
+    ESCALATED = "escalated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
