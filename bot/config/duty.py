@@ -9,8 +9,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from bot.config import moments as moment
 from bot.config import references as ref
+from bot.config import scalars as scalar
 from bot.config.section import Section
-from bot.domain.severity import Severity, parse_severity
+from bot.domain.severity import Severity
 
 
 def _date(value: Any) -> Any:
@@ -18,6 +19,9 @@ def _date(value: Any) -> Any:
         return date.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         raise ref.refuse(f'"{value[:40]}" is not a date', "write one such as 2026-03-02") from None
+
+
+Day = Annotated[date, BeforeValidator(_date)]
 
 
 class OnCallOverride(Section):
@@ -41,7 +45,7 @@ class OnCall(Section):
     handover: moment.HandoverTime = Field(
         description='when one hands over to the next: `"Mon 09:00"` every week, `"09:00"` every day'
     )
-    starts: Annotated[date | None, BeforeValidator(_date)] = Field(
+    starts: Day | None = Field(
         default=None, description="the first of them begins at the first hand-over from this day on"
     )
     timezone: moment.Zone | None = Field(
@@ -62,7 +66,7 @@ class QuietHoursSettings(Section):
         default=None,
         description="the days on which they begin: `weekdays`, `weekend`, `[fri, sat]`; all unless set",
     )
-    below: Annotated[Severity, BeforeValidator(parse_severity)] = Field(
+    below: scalar.SeverityWord = Field(
         default=Severity.HIGH, description="alerts less severe than this are quiet"
     )
     hold: bool = Field(default=False, description="tell nothing before they end, and then all in one message")

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bot.config import moments, references, scalars
+from bot.config import duty, moments, references, scalars
 from bot.config.explain import arms_of
 from bot.config.probing import CheckSettings, Thresholds
 from bot.config.section import Section
@@ -67,6 +67,9 @@ _WORDS = {
     moments.TimesOfDay: "time of day, or list",
     moments.Window: "part of the day",
     moments.Zone: "time zone",
+    moments.HandoverTime: "hand-over",
+    moments.Weekdays: "days, or list",
+    duty.Day: "date",
     scalars.SeverityWord: "severity",
     scalars.Share: "share",
     scalars.LimitText: "limit",

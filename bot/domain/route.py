@@ -112,7 +112,7 @@ def route(
     instead_of: tuple[str, ...] = ()
     if lost and not places:
         instead_of = lost
-        names = tuple(name for each in taken for name in each.mention)
+        names = tuple(dict.fromkeys(name for each in taken for name in each.mention))
         places = [Place(destination=SLACK, channel=targets.slack, mentions=names)]
     places = _with_own_mentions(places, alert)
     escalation = next((each.escalation for each in taken if each.escalation is not None), None)
