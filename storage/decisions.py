@@ -39,8 +39,7 @@ class Told:
 
     def and_by(self, routing: Routing) -> Told:
         """The same after a further decision of the routes."""
-        new = tuple(place for place in self.places if not any(place.same_as(each) for each in routing.places))
-        return Told(places=(*new, *routing.places), routing=routing)
+        return Told(places=_together(self.places, routing.places), routing=routing)
 
     def place(self, destination: str, channel: str) -> Place | None:
         """The place that is a lane."""
@@ -97,14 +96,19 @@ async def of_alert(connection: AsyncConnection, alert_id: int, limit: int = 500)
 
 async def told(connection: AsyncConnection, alert_id: int) -> Told:
     """Where an alert is told."""
-    places: dict[tuple[str, str], Place] = {}
+    places: tuple[Place, ...] = ()
     routing: Routing | None = None
     for decision in await of_alert(connection, alert_id):
         found = _read(decision.outcome.get("places", ()))
-        places |= {(place.destination, place.channel): place for place in found}
+        places = _together(places, found)
         if decision.kind == ROUTING:
             routing = _routing(decision, found)
-    return Told(places=tuple(places.values()), routing=routing)
+    return Told(places=places, routing=routing)
+
+
+def _together(before: Iterable[Place], after: Iterable[Place]) -> tuple[Place, ...]:
+    """Each place once, as it was decided last."""
+    return tuple({(place.destination, place.channel): place for place in (*before, *after)}.values())
 
 
 def _written(places: Iterable[Place]) -> list[dict[str, Any]]:

@@ -44,9 +44,7 @@ def test_days_are_those_on_which_quiet_hours_begin() -> None:
 
 
 def test_the_same_time_twice_is_a_whole_day_and_days_in_a_row_are_one_stretch() -> None:
-    weekend = QuietHours(
-        start=time(0), end=time(0), zone=LONDON, below=Severity.HIGH, days=frozenset({5, 6})
-    )
+    weekend = QuietHours(start=time(0), end=time(0), zone=LONDON, below=Severity.HIGH, days=frozenset({5, 6}))
     found = quiet_until((weekend, NIGHT), Severity.MEDIUM, at("2026-01-16T23:30:00"))
     assert found is not None
     assert found[1] == at("2026-01-19T07:00:00")  # Friday night, the weekend, Sunday night

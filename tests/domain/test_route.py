@@ -185,7 +185,9 @@ ROUTES = st.lists(
 )
 
 
-@given(routes=ROUTES, deliverable=st.sets(st.sampled_from(["email", "sms"])), severity=st.sampled_from(Severity))
+@given(
+    routes=ROUTES, deliverable=st.sets(st.sampled_from(["email", "sms"])), severity=st.sampled_from(Severity)
+)
 def test_no_alert_vanishes_and_nobody_is_named_twice(
     routes: list[Route], deliverable: set[str], severity: Severity
 ) -> None:

@@ -16,7 +16,9 @@ from bot.announcing import Announcer
 from bot.domain.alert import Alert, Event
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, SourceKind
+from bot.domain.plan import Plan
 from bot.domain.rule import RuleGroup
+from bot.escalating import Escalating
 from bot.monitoring import Monitoring
 from checks.result import State
 from storage import alerts
@@ -48,11 +50,13 @@ class Rules:
 class Bot:
     """Monitoring and alerting on one database. `woken` counts how often there was something to deliver."""
 
-    def __init__(self, database: Database, groups: tuple[RuleGroup, ...] | None = None) -> None:
+    def __init__(
+        self, database: Database, groups: tuple[RuleGroup, ...] | None = None, plan: Plan | None = None
+    ) -> None:
         self.database = database
         self.clock = Clock()
         self.woken = 0
-        announcer = Announcer(database=database, channel="#alerts")
+        self.announcer = announcer = Announcer(database=database, channel="#alerts", plan=plan)
         self.monitoring = Monitoring(
             database=database,
             rulebook=Rules(groups) if groups is not None else Rules(),
@@ -61,6 +65,9 @@ class Bot:
             wake=self._wake,
         )
         self.alerting = Alerting(database=database, announcer=announcer, clock=self.clock, wake=self._wake)
+        self.escalating = Escalating(
+            database=database, announcer=announcer, clock=self.clock, wake=self._wake
+        )
 
     def _wake(self) -> None:
         self.woken += 1
@@ -113,9 +120,11 @@ class Bot:
 
 
 @asynccontextmanager
-async def running(database: Database, groups: tuple[RuleGroup, ...] | None = None) -> AsyncIterator[Bot]:
+async def running(
+    database: Database, groups: tuple[RuleGroup, ...] | None = None, plan: Plan | None = None
+) -> AsyncIterator[Bot]:
     """A bot whose writer runs."""
-    bot = Bot(database, groups)
+    bot = Bot(database, groups, plan)
     bot.monitoring.start()
     try:
         yield bot
