@@ -92,7 +92,8 @@ async def test_when_nobody_answers_whoever_is_on_call_is_called_once(tmp_path: P
         (call,) = pings(told, first)
         assert "Nobody has acknowledged this for 5 min; it was to be answered within 5 min" in call["text"]
         assert mentions(call["text"], SAM)
-        assert call["subtype"] == "thread_broadcast"
+        (posted,) = [each.args for each in told.workspace.calls if "Escalated" in str(each.args.get("text"))]
+        assert posted["reply_broadcast"] in (True, "1", "true", 1), "of a P1 it shows in the channel as well"
         assert pings(told, second) == []
 
         told.clock.skip_to(START + timedelta(hours=4, minutes=10))  # noon has passed: Kim took over from Sam
