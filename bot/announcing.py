@@ -133,7 +133,8 @@ class Announcer:
             await escalations.hold(self.database, connection, alert.id, routing.held_until)
         elif was_held:
             await escalations.release(connection, alert.id)
-        await decisions.add_routing(connection, alert.id, now, routing)
+        if routing != told.routing:
+            await decisions.add_routing(connection, alert.id, now, routing)
         return told.and_by(routing)
 
     async def _escalate(

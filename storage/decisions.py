@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from storage.tables import decisions
 
 ROUTING = "routing"
 ESCALATION = "escalation"
+_MOST_IDS = 500  # in one question; databases limit its parameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ async def add_escalation(
     await add(connection, alert_id, decision)
 
 
-async def of_alert(connection: AsyncConnection, alert_id: int, limit: int = 500) -> list[Decision]:
+async def of_alert(connection: AsyncConnection, alert_id: int, limit: int | None = 500) -> list[Decision]:
     """Every decision about an alert, oldest first."""
     query = sa.select(decisions).where(decisions.c.alert_id == alert_id).order_by(decisions.c.id)
     return [
@@ -98,12 +99,29 @@ async def told(connection: AsyncConnection, alert_id: int) -> Told:
     """Where an alert is told."""
     places: tuple[Place, ...] = ()
     routing: Routing | None = None
-    for decision in await of_alert(connection, alert_id):
+    for decision in await of_alert(connection, alert_id, limit=None):
         found = _read(decision.outcome.get("places", ()))
         places = _together(places, found)
         if decision.kind == ROUTING:
             routing = _routing(decision, found)
     return Told(places=places, routing=routing)
+
+
+async def told_nowhere(connection: AsyncConnection, alert_ids: Collection[int]) -> frozenset[int]:
+    """Those of some alerts that are told in no place: they wait for the digest."""
+    if not alert_ids:
+        return frozenset()
+    query = sa.select(decisions.c.alert_id, decisions.c.outcome)
+    routed: set[int] = set()
+    told: set[int] = set()
+    wanted = sorted(alert_ids)
+    for start in range(0, len(wanted), _MOST_IDS):
+        ids = wanted[start : start + _MOST_IDS]
+        for row in await connection.execute(query.where(decisions.c.alert_id.in_(ids))):
+            routed.add(row.alert_id)
+            if row.outcome.get("places"):
+                told.add(row.alert_id)
+    return frozenset(routed - told)
 
 
 def _together(before: Iterable[Place], after: Iterable[Place]) -> tuple[Place, ...]:

@@ -8,7 +8,7 @@ from bot.blocks.alert import SEVERITY_EMOJI
 from bot.blocks.message import Message, clock, code, context, fitted, outside, section
 from bot.domain.alert import Alert
 
-_MOST = 40
+_MOST = 25
 _PER_BLOCK = 8
 
 
@@ -29,12 +29,12 @@ def render_held(alerts: Sequence[Alert]) -> Message:
 
 
 def _line(alert: Alert) -> str:
-    title = outside(alert.firing.title, 120)
+    title = outside(alert.firing.title, 100)
     if alert.status.is_open:
         sign, state = SEVERITY_EMOJI[alert.severity], alert.status.value
     else:
         sign, state = ":white_check_mark:", alert.status.value
         if alert.closed_at is not None:
             state += f" {clock(alert.closed_at)}"
-    where = code(alert.firing.resource)
+    where = code(alert.firing.resource, 60)
     return f"{sign} {alert.severity.priority} {title} · {where} · #{alert.id}, began {clock(alert.opened_at)}, {state}"

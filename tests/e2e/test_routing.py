@@ -67,9 +67,8 @@ async def test_an_alert_in_two_channels_is_one_alert(tmp_path: Path) -> None:
 
         for message in (first, second):
             await told.becomes(message, f"acknowledged by <@{SAM}>")
-            await told.see(
-                lambda message=message: told.thread(message) == [f":eyes: <@{SAM}> acknowledged this"]
-            )
+        await told.settle()
+        assert told.thread(first) == told.thread(second) == [f":eyes: <@{SAM}> acknowledged this"]
         await told.change(200)
         for message in (first, second):
             await told.becomes(message, "Resolved: backend is down")

@@ -43,6 +43,7 @@ def table(name: str, **types: Any) -> sa.TableClause:
     return sa.table(name, *(sa.column(column, kind) for column, kind in types.items()))
 
 
+Json = dict[str, Any]
 WORDS = sa.String()
 ALERTS = table(
     "alerts", id=sa.Integer(), version=sa.Integer(), fingerprint=WORDS, rule=WORDS, source_kind=WORDS, source=WORDS,
@@ -62,7 +63,7 @@ MESSAGES = table(
 
 async def first_version(database: Database, channel: str | None) -> None:
     """An alert with its message and a line that waits, as the first version kept them."""
-    detail = {
+    detail: Json = {
         "message": "", "reason": "cpu 95", "fields": {}, "diagnostics": [], "recommendations": [], "runbook": None,
         "mention": "@oncall @ethan", "channel": channel, "held_by": None,
     }  # fmt: skip

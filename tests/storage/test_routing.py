@@ -150,6 +150,9 @@ async def test_an_alert_for_the_digest_alone_owes_no_message(database: Database)
         await bot.sees(COLD)
         assert await entries(bot) == []
         assert ("routing", "it is told in the digest only") in await reasons(bot)
+        async with database.snapshot() as connection:
+            assert await decisions.told_nowhere(connection, [1, 2]) == {1}
+            assert await decisions.told_nowhere(connection, []) == frozenset()
 
 
 async def test_what_was_told_somewhere_goes_on_being_told_there_after_the_routes_changed(
@@ -313,6 +316,7 @@ async def test_held_alerts_are_told_in_the_morning_in_one_message(database: Data
         assert len(await entries(bot)) == 3
         async with database.snapshot() as connection:
             payload = await connection.scalar(sa.select(outbox.c.payload).where(outbox.c.alert_id.is_(None)))
+        assert payload is not None
         assert payload["text"].startswith(":sunrise: 2 alerts in quiet hours: 1 still open")
         assert payload["mentions"] == ["oncall", "ethan"]
         assert ("routing", "quiet hours are over") in await reasons(bot, 2)
