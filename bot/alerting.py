@@ -78,11 +78,13 @@ class Alerting:
         self.wake()
 
     async def tick(self) -> None:
-        """Do what is due: take off silences that are over, expire what nothing was heard of."""
+        """Do what is due: end silences that are over, release what is explained no longer, expire the silent."""
         now = self.clock()
         async with self.database.transaction() as connection:
             for alert in await alerts.silence_ended(connection, now):
                 await self._store(connection, lifecycle.unsilence(alert, None, now), now)
+            for alert in await alerts.held_needlessly(connection):
+                await self._store(connection, lifecycle.release(alert, now), now)
             for alert in await alerts.expired(connection, now):
                 await self._store(connection, lifecycle.expire(alert, now), now)
         self.wake()

@@ -27,11 +27,13 @@ from bot.escalating import Escalating
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.probe import probes_of
+from bot.raising import Raising
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from handlers.http.alerts import AlertsApi
 from handlers.http.server import HttpServer
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
@@ -114,8 +116,16 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.raising = Raising(
+            database=self.database,
+            monitoring=self.monitoring,
+            clock=clock,
+            dedupe=settings.defaults.dedupe,
+            expire=settings.defaults.expire,
+        )
         self.http = HttpServer(
             monitoring=self.monitoring,
+            alerts=AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
             clock=clock,
             token=settings.http.token,
             body_limit=settings.http.body_limit,
@@ -143,6 +153,7 @@ class Tocsin:
             database=self.database,
             alerting=self.alerting,
             answering=self.answering,
+            raised=self.raising,
             people=self.people,
             clock=self.clock,
             wake=self.notifier.wake,

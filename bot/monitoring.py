@@ -18,8 +18,10 @@ import structlog
 
 from bot import failpoint
 from bot.announcing import Announcer
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.domain.decision import Memory, evaluate, fingerprints
+from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, cleaned, variables
 from bot.domain.rule import RuleGroup, baselines_of
@@ -46,6 +48,9 @@ _ENOUGH_FAILURES = 2
 class Rulebook(Protocol):
     """Which rules are asked of a source's observations, and what is expected of jobs."""
 
+    @property
+    def inhibitions(self) -> tuple[Inhibition, ...]: ...
+
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
 
     def terms_of(self, job: str) -> Terms: ...
@@ -58,6 +63,7 @@ class _Item:
     observation: Observation
     run: Run | None = None
     start: Start | None = None
+    rules: tuple[RuleGroup, ...] | None = None
     answer: asyncio.Future[bool] | None = None
 
 
@@ -102,9 +108,12 @@ class Monitoring:
         self._observed.append(_Item(cleaned(observation)))
         self._announce()
 
-    async def record(self, observation: Observation) -> None:
-        """Record an observation; returns after the commit. Raises DatabaseError, OSError."""
-        await self._ask(_Item(cleaned(observation)))
+    async def record(self, observation: Observation, rules: tuple[RuleGroup, ...] | None = None) -> None:
+        """Record an observation; returns after the commit. Raises DatabaseError, OSError.
+
+        One that brings its own `rules` makes alerts and leaves nothing else behind.
+        """
+        await self._ask(_Item(cleaned(observation), rules=rules))
 
     async def record_run(self, run: Run) -> bool:
         """Record a run; returns after the commit. False when its `run_id` is known.
@@ -263,6 +272,11 @@ class Monitoring:
         observation, now, begun = item.observation, self._clock(), None
         if item.start is not None:
             return await self._jobs.begin(connection, item.start, now)
+        if item.rules is not None:
+            memory = await self._recall(connection, observation, item.rules, None)
+            for change in evaluate(item.rules, observation, memory).changes:
+                await self._announcer.store(connection, change, observation.at)
+            return True
         if item.run is not None:
             if await runs.add(self._database, connection, item.run, now) is None:
                 return False
@@ -314,7 +328,12 @@ class Monitoring:
             memory,
             closed=await alerts.latest_closed(connection, keys),
             silences=await alerts.silences_over(connection, keys, observation.at),
+            inhibitions=self._rulebook.inhibitions,
+            open_alerts=await self._explanations(connection),
         )
+
+    async def _explanations(self, connection: Connection) -> tuple[Alert, ...]:
+        return tuple(await alerts.list_open(connection)) if self._rulebook.inhibitions else ()
 
     async def _baseline(
         self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]

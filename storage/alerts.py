@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Event, EventKind, Firing, Status
 from bot.domain.decision import Hush
+from bot.domain.inhibition import MARK
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
@@ -47,6 +48,50 @@ async def latest_closed(connection: AsyncConnection, fingerprints: Sequence[str]
     )
     rows = await connection.execute(query.order_by(alerts.c.id))
     return {row.fingerprint: alert_of(row) for row in rows}
+
+
+async def newest(connection: AsyncConnection, fingerprint: str) -> Alert | None:
+    """The alert of a fingerprint that began last, open or not."""
+    query = sa.select(alerts).where(alerts.c.fingerprint == fingerprint).order_by(alerts.c.id.desc())
+    row = (await connection.execute(query.limit(1))).first()
+    return None if row is None else alert_of(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFilter:
+    """Which alerts to list, newest first; `before` is the number of the last one seen."""
+
+    statuses: frozenset[Status] = frozenset()
+    severity: Severity | None = None
+    source: str | None = None
+    since: datetime | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+async def page(connection: AsyncConnection, wanted: AlertFilter) -> tuple[list[Alert], int]:
+    """Up to `limit` alerts, and how many fit in all."""
+    fitting = sa.select(alerts).where(*_conditions(wanted))
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(fitting.subquery()))
+    if wanted.before is not None:
+        fitting = fitting.where(alerts.c.id < wanted.before)
+    rows = await connection.execute(fitting.order_by(alerts.c.id.desc()).limit(wanted.limit))
+    return [alert_of(row) for row in rows], int(total or 0)
+
+
+def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.statuses:
+        found.append(alerts.c.status.in_([status.value for status in wanted.statuses]))
+        if all(status.is_open for status in wanted.statuses):
+            found.append(_OPEN)
+    if wanted.severity is not None:
+        found.append(alerts.c.severity == int(wanted.severity))
+    if wanted.source is not None:
+        found.append(alerts.c.source == wanted.source)
+    if wanted.since is not None:
+        found.append(alerts.c.opened_at >= wanted.since)
+    return found
 
 
 async def get(connection: AsyncConnection, alert_id: int) -> Alert | None:
@@ -166,6 +211,20 @@ async def silence_ended(connection: AsyncConnection, now: datetime) -> list[Aler
     return [alert_of(row) for row in await connection.execute(query)]
 
 
+async def held_needlessly(connection: AsyncConnection) -> list[Alert]:
+    """Open alerts that another one explained which is open no longer."""
+    held = sa.select(alerts).where(_OPEN, alerts.c.detail["held_by"].as_string().like(f"{MARK}%"))
+    found = [alert_of(row) for row in await connection.execute(held)]
+    causes = {alert.id: _cause(alert) for alert in found}
+    still = sa.select(alerts.c.id).where(_OPEN, alerts.c.id.in_(set(causes.values())))
+    open_causes = {row[0] for row in await connection.execute(still)} if found else set()
+    return [alert for alert in found if causes[alert.id] not in open_causes]
+
+
+def _cause(alert: Alert) -> int:
+    return int((alert.firing.held_by or "").removeprefix(MARK).partition(" ")[0])
+
+
 async def expired(connection: AsyncConnection, now: datetime) -> list[Alert]:
     """Open alerts that nothing was heard of for their time to live."""
     query = sa.select(alerts).where(_OPEN, alerts.c.expires_at <= now).order_by(alerts.c.id)
@@ -197,6 +256,7 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         mention=detail["mention"],
         channel=detail["channel"],
         held_by=detail["held_by"],
+        flapping=detail.get("flapping"),
         tags=tuple(detail.get("tags", ())),
         expire_after=None if row.expires_at is None else row.expires_at - row.last_seen,
     )
@@ -242,6 +302,7 @@ def _columns(alert: Alert) -> dict[str, Any]:
             "mention": firing.mention,
             "channel": firing.channel,
             "held_by": firing.held_by,
+            "flapping": firing.flapping,
             "tags": list(firing.tags),
         },
         "count": alert.count,

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.flapping import Recent
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rollup import Tally
 from bot.domain.rule import Streak
@@ -206,9 +207,16 @@ def _standing(row: sa.Row[Any]) -> Standing:
 
 
 def _streak_row(streak: Streak) -> list[Any]:
-    return [streak.matches, streak.clears, streak.since.isoformat() if streak.since else None]
+    row = [streak.matches, streak.clears, streak.since.isoformat() if streak.since else None]
+    recent = streak.recent
+    return [*row, recent.answers, recent.flapping] if recent.answers else row
 
 
 def _streak(value: list[Any]) -> Streak:
-    matches, clears, since = value
-    return Streak(matches=matches, clears=clears, since=datetime.fromisoformat(since) if since else None)
+    matches, clears, since, *recent = value
+    return Streak(
+        matches=matches,
+        clears=clears,
+        since=datetime.fromisoformat(since) if since else None,
+        recent=Recent(answers=recent[0], flapping=recent[1]) if recent else Recent(),
+    )

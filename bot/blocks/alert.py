@@ -26,6 +26,7 @@ from bot.blocks.message import (
 )
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
+from bot.domain.inhibition import MARK
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -79,6 +80,8 @@ def render_alert(alert: Alert, around: AlertContext) -> Message:
 
 def _headline(alert: Alert, around: AlertContext, *, silenced: bool) -> str:
     title = outside(alert.firing.title, 250)
+    if alert.firing.flapping and alert.status.is_open:
+        title += " (flapping)"
     priority = alert.severity.priority
     match alert.status:
         case Status.RESOLVED:
@@ -124,6 +127,8 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
     if alert.count > 1:
         facts.append(("Seen", f"{alert.count} times, last {clock(alert.last_seen)}"))
     users = next((found for name in _USERS if (found := look_up(firing.fields, name)) is not None), None)
+    if isinstance(raised_by := firing.fields.get("raised_by"), str):
+        facts.append(("Raised by", person(raised_by)))
     if users is not None:
         facts.append(("Users affected", outside(format_value(users, ""), 50)))
     if alert.status is Status.ACKNOWLEDGED and alert.acknowledged_at:
@@ -138,10 +143,19 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
         word = "Expired" if alert.status is Status.EXPIRED else "Resolved"
         facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
     if alert.status.is_open and alert.firing.held_by:
-        facts.append(("Explained by", f"check {code(alert.firing.held_by)}, which fails too"))
+        facts.append(("Explained by", explained_by(alert.firing.held_by)))
+    if alert.status.is_open and firing.flapping:
+        facts.append(("Flapping", f"{firing.flapping}; it stays open until it is steady"))
     if alert.note:
         facts.append(("Note", outside(alert.note, 500)))
     return facts
+
+
+def explained_by(held_by: str) -> str:
+    """What an alert waits for, as its message names it."""
+    if held_by.startswith(MARK):
+        return f"alert {outside(held_by, 200)}, which is open"
+    return f"check {code(held_by)}, which fails too"
 
 
 def _steps(alert: Alert) -> str:
@@ -208,6 +222,8 @@ def _text(alert: Alert, around: AlertContext, head: str) -> str:
              f"Since {when(alert.opened_at)}"]  # fmt: skip
     if alert.count > 1:
         parts.append(f"Seen {alert.count} times")
+    if alert.status.is_open and firing.flapping:
+        parts.append(f"Flapping: {firing.flapping}")
     if alert.status.is_open and (steps := _steps(alert)):
         parts.append(steps.replace("*", ""))
     parts.append(_small_print(alert, around))
@@ -224,6 +240,9 @@ _LINES = {
     EventKind.EXPIRED: ":hourglass: Expired",
     EventKind.REOPENED: ":rotating_light: Open again",
     EventKind.SEVERITY: ":arrow_up_down: Severity changed",
+    EventKind.RELEASED: ":bell: What explained this is over, and it goes on",
+    EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
+    EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
     EventKind.ESCALATED: ":mega: Escalated",
 }

@@ -125,6 +125,16 @@ class Silence(Section):
     reason: str | None = Field(default=None, description="why, for those who wonder")
 
 
+class Inhibition(Section):
+    """Which open alerts explain which others, so that these tell nobody meanwhile."""
+
+    when: ref.Condition = Field(description="a CEL condition over the alert that explains others")
+    hold: ref.Condition = Field(description="a CEL condition over the alerts that it explains")
+    equal: ref.Texts = Field(
+        default=(), description="names that must have the same value in both, such as `resource`"
+    )
+
+
 class Request(Section):
     """An HTTP request that a remedy sends."""
 

@@ -152,6 +152,26 @@ class Alerting(Section):
     recommendations: ref.Texts = Field(default=(), description="what to try, instead of Tocsin's own advice")
 
 
+class Flapping(Section):
+    """When a check goes back and forth too often to be told each time: shares of its last 21 looks that changed."""
+
+    start: scalar.Share = Field(default=0.30, description="it begins to flap at this share")
+    end: scalar.Share = Field(default=0.25, description="it has stopped under this share")
+
+    @model_validator(mode="after")
+    def _end_is_lower(self) -> Flapping:
+        if self.end > self.start:
+            raise ref.refuse("it would end before it begins", "let end be at most start, such as 25% and 30%")
+        return self
+
+
+def _off(value: Any) -> Any:
+    return None if value is False else {} if value is True else value
+
+
+FlappingOrOff = Annotated[Flapping | None, BeforeValidator(_off)]
+
+
 class CheckSettings(Alerting):
     """One thing that is watched. The keys of its kind stand beside these."""
 
@@ -194,6 +214,9 @@ class CheckSettings(Alerting):
     )
     for_: Duration = Field(
         default=timedelta(0), alias="for", description="how long it must be bad before it alerts"
+    )
+    flapping: FlappingOrOff = Field(
+        default=Flapping(), description="one message while it goes back and forth; `false` tells each time"
     )
     anomaly: bool = Field(default=False, description="also alert when a field leaves its usual range")
     report: bool = Field(default=False, description="post every result of a group as a report of many lines")
@@ -321,4 +344,7 @@ class Defaults(Alerting):
         default=timedelta(0), alias="for", description="how long it must be bad before it alerts"
     )
     tags: ref.Texts = Field(default=(), description="words to find and route by")
+    flapping: FlappingOrOff = Field(
+        default=Flapping(), description="one message while it goes back and forth; `false` tells each time"
+    )
     anomaly: bool = Field(default=False, description="also alert when a field leaves its usual range")

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, Secret
 from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
-from bot.config.acting import Destination, EscalationPolicy, Remedy, Route, RuleSettings, Silence
+from bot.config.acting import Destination, EscalationPolicy, Inhibition, Remedy, Route, RuleSettings, Silence
 from bot.config.document import Document
 from bot.config.duty import OnCall, QuietHoursSettings
 from bot.config.inheritance import filled_in
@@ -182,6 +182,9 @@ class Settings(Section):
         default=(), description="hours in which lesser alerts name nobody, once or in a list"
     )
     silences: tuple[Silence, ...] = Field(default=(), description="windows in which nobody is told")
+    inhibit: tuple[Inhibition, ...] = Field(
+        default=(), description="which open alerts explain which others, so that these tell nobody"
+    )
     remedies: Mapping[scalar.Name, Remedy] = Field(
         default={}, description="what may end a problem by itself, by name"
     )

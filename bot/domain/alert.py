@@ -7,6 +7,7 @@ with a `Refusal` that says why nothing changes.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from enum import StrEnum
 from bot.domain.observation import Source
 from bot.domain.severity import Severity
 from checks.result import Diagnostic, Value
+
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 
 class Status(StrEnum):
@@ -44,6 +47,9 @@ class EventKind(StrEnum):
     UNSILENCED = "unsilenced"
     EXPIRED = "expired"
     ESCALATED = "escalated"
+    FLAPPING = "flapping"
+    STEADY = "steady"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +66,9 @@ class Event:
 class Firing:
     """What a rule found: all that an alert shows of the present trouble.
 
-    `held_by` is a failing check whose own alert explains this one, which therefore notifies nobody.
+    `held_by` is what explains this one, which therefore notifies nobody: a failing check, or an alert as
+    `#12 its title`.
+    `flapping` says how it goes back and forth while it does.
     """
 
     rule: str
@@ -79,6 +87,7 @@ class Firing:
     channel: str | None = None
     expire_after: timedelta | None = None
     held_by: str | None = None
+    flapping: str | None = None
     tags: tuple[str, ...] = ()
 
     @property
@@ -156,8 +165,10 @@ def fire(firing: Firing, now: datetime) -> Change:
 def repeat(alert: Alert, firing: Firing, now: datetime) -> Change:
     """The same problem seen again: the count rises, what it shows is refreshed, severity follows."""
     seen = replace(alert, firing=firing, count=alert.count + 1, last_seen=max(now, alert.last_seen))
+    turned = _flapped(alert, firing, now)
     if firing.severity == alert.severity:
-        return Change(alert=seen, urgent=firing.held_by != alert.firing.held_by)
+        urgent = bool(turned) or firing.held_by != alert.firing.held_by
+        return Change(alert=seen, events=turned, urgent=urgent)
     text = f"{alert.severity.priority} → {firing.severity.priority}: {firing.reason}"
     event = Event(kind=EventKind.SEVERITY, at=now, text=text)
     if firing.severity < alert.severity and alert.status is Status.ACKNOWLEDGED:
@@ -165,7 +176,33 @@ def repeat(alert: Alert, firing: Firing, now: datetime) -> Change:
         event = replace(
             event, text=f"{text}. Worse than when it was acknowledged, so it needs somebody again"
         )
-    return Change(alert=seen, events=(event,))
+    return Change(alert=seen, events=(event, *turned))
+
+
+def _flapped(alert: Alert, firing: Firing, now: datetime) -> tuple[Event, ...]:
+    """Said when it begins to flap, and when it goes on without."""
+    before, after = alert.firing.flapping, firing.flapping
+    if after is not None and before is None:
+        return (Event(kind=EventKind.FLAPPING, at=now, text=after),)
+    if after is None and before is not None:
+        return (Event(kind=EventKind.STEADY, at=now, text=firing.reason),)
+    return ()
+
+
+def waver(alert: Alert, how: str, now: datetime) -> Change | None:
+    """Good for the moment, and likely to be bad soon: it stays open. Nothing to say when that was said."""
+    if alert.firing.flapping is not None:
+        return None
+    firing = replace(alert.firing, flapping=how)
+    return Change(alert=replace(alert, firing=firing), events=_flapped(alert, firing, now))
+
+
+def release(alert: Alert, now: datetime) -> Change | Refusal:
+    """What explained it is over, and it is not."""
+    if alert.firing.held_by is None or not alert.status.is_open:
+        return Refusal(alert=alert, reason="not held back")
+    event = Event(kind=EventKind.RELEASED, at=now, text=alert.firing.held_by)
+    return Change(alert=replace(alert, firing=replace(alert.firing, held_by=None)), events=(event,))
 
 
 def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:
@@ -186,12 +223,14 @@ def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:
         silenced_by=None,
         silence_reason=None,
     )
-    return Change(alert=back, events=(Event(kind=EventKind.REOPENED, at=now, text=why),))
+    turned = _flapped(alert, firing, now) if firing.flapping else ()
+    return Change(alert=back, events=(Event(kind=EventKind.REOPENED, at=now, text=why), *turned))
 
 
 def recover(alert: Alert, summary: str, now: datetime) -> Change:
     """The problem went away by itself."""
-    closed = replace(alert, status=Status.RESOLVED, closed_at=now, closed_by=None)
+    firing = replace(alert.firing, flapping=None)
+    closed = replace(alert, firing=firing, status=Status.RESOLVED, closed_at=now, closed_by=None)
     return Change(alert=closed, events=(Event(kind=EventKind.RECOVERED, at=now, text=summary),))
 
 
@@ -254,4 +293,7 @@ def expire(alert: Alert, now: datetime) -> Change | Refusal:
 
 
 def _person(user: str | None) -> str:
-    return f"<@{user}>" if user else "Tocsin"
+    """A Slack user by id; somebody who came by the API as they call themselves."""
+    if not user:
+        return "Tocsin"
+    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else user

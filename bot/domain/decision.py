@@ -10,6 +10,7 @@ from typing import Any
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Event, EventKind, Firing, fingerprint
 from bot.domain.condition import Outcome
+from bot.domain.inhibition import Inhibition, explaining, reference
 from bot.domain.observation import Observation, variables
 from bot.domain.recommendation import recommend
 from bot.domain.rule import CannotRun, Judgement, Rule, RuleGroup, Streak, judge
@@ -33,7 +34,8 @@ class Hush:
 class Memory:
     """What is known already that bears on an observation; alerts and silences by fingerprint.
 
-    `failing` are the checks, among those its rules depend on, that are critical now.
+    `failing` are the checks, among those its rules depend on, that are critical now. `open_alerts` are all
+    that are open, where `inhibitions` ask for them.
     """
 
     streaks: Mapping[str, Streak] = field(default_factory=dict)
@@ -43,6 +45,8 @@ class Memory:
     closed: Mapping[str, Alert] = field(default_factory=dict)
     silences: Mapping[str, Hush] = field(default_factory=dict)
     failing: frozenset[str] = frozenset()
+    inhibitions: tuple[Inhibition, ...] = ()
+    open_alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +127,7 @@ def _change(
         return _continue(current, judgement, observation, names, memory)
     if not judgement.raises:
         return None
-    firing = _firing(judgement, observation, names, memory)
+    firing = _explained(None, _firing(judgement, observation, names, memory), observation.at, memory)
     change = _begin(firing, judgement, observation.at, memory.closed.get(key))
     return _hushed(change, memory.silences.get(key), observation.at)
 
@@ -136,9 +140,13 @@ def _continue(
     memory: Memory,
 ) -> Change | None:
     if judgement.verdict.outcome is Outcome.TRUE:
-        return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
+        firing = _firing(judgement, observation, names, memory)
+        firing = _explained(current, firing, observation.at, memory)
+        return lifecycle.repeat(current, firing, observation.at)
     # Where several sources raise one alert, only the one that was bad last can say that it is over.
     if judgement.clears and current.firing.source == observation.source:
+        if (how := _flapping(judgement)) is not None:
+            return lifecycle.waver(current, how, observation.at)
         return lifecycle.recover(current, observation.summary, observation.at)
     return None
 
@@ -149,7 +157,8 @@ def _begin(firing: Firing, judgement: Judgement, now: datetime, last: Alert | No
         return lifecycle.fire(firing, now)
     ago = now - last.closed_at
     since = judgement.streak.since
-    never_stopped = last.closed_by is not None and since is not None and since <= last.closed_at
+    steady = since is not None and since <= last.closed_at
+    never_stopped = last.closed_by is not None and (steady or judgement.streak.recent.flapping)
     if never_stopped:
         if ago < judgement.rule.dedupe:
             return None  # somebody resolved it; the window is theirs to make that true
@@ -194,7 +203,27 @@ def _firing(
         expire_after=rule.expire,
         tags=rule.tags,
         held_by=next((name for name in rule.depends_on if name in memory.failing), None),
+        flapping=_flapping(judgement),
     )
+
+
+def _explained(current: Alert | None, firing: Firing, now: datetime, memory: Memory) -> Firing:
+    """Held where another open alert explains it."""
+    if firing.held_by is not None or not memory.inhibitions:
+        return firing
+    alert = Alert(firing=firing, opened_at=now, last_seen=now)
+    if current is not None:
+        alert = replace(current, firing=firing)
+    cause = explaining(alert, memory.inhibitions, memory.open_alerts)
+    return firing if cause is None else replace(firing, held_by=reference(cause))
+
+
+def _flapping(judgement: Judgement) -> str | None:
+    """How a rule goes back and forth, or None when it does not."""
+    recent = judgement.streak.recent
+    if not recent.flapping:
+        return None
+    return f"changed between bad and good {recent.changes} times in the last {len(recent.answers)} looks"
 
 
 def _recommendations(rule: Rule, judgement: Judgement, observation: Observation) -> tuple[str, ...]:

@@ -17,11 +17,12 @@ class SourceKind(StrEnum):
 
     CHECK = "check"
     JOB = "job"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A check or a job, by its name in the configuration."""
+    """A check or a job by its name, or an alert raised elsewhere by its type."""
 
     kind: SourceKind
     name: str

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.domain.condition import Condition, ConditionError, Outcome
+from bot.domain.flapping import FlappingLimits, Recent
 from bot.domain.observation import Observation, SourceKind, clean_text
 from bot.domain.priority import Overage, overage
 from bot.domain.severity import Severity
@@ -176,6 +177,7 @@ class Rule:
     `title`, `message` and `resource` are templates. While a check of `depends_on` fails, its alert is told
     and this one is held. `goes_on`: in a first-match group, ask the next rules too. `ended_by_run`: asked of runs
     and between them, but only a run ends its alerts. `compares`: fields its question measures by their baseline.
+    `flapping`: when it goes back and forth too often to be told each time; None for never.
     """
 
     name: str
@@ -198,6 +200,7 @@ class Rule:
     goes_on: bool = False
     ended_by_run: bool = False
     compares: frozenset[str] = frozenset()
+    flapping: FlappingLimits | None = None
     tags: tuple[str, ...] = ()
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
@@ -217,18 +220,21 @@ class RuleGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streak:
-    """How often in a row a rule's test was true or false, and since when it has been true."""
+    """How often in a row a rule's test was true or false, since when it has been true, and what went before."""
 
     matches: int = 0
     clears: int = 0
     since: datetime | None = None
+    recent: Recent = field(default_factory=Recent)
 
-    def advanced(self, outcome: Outcome, at: datetime) -> Streak:
-        if outcome is Outcome.TRUE:
-            return Streak(matches=self.matches + 1, since=self.since if self.matches else at)
-        if outcome is Outcome.FALSE:
-            return Streak(clears=self.clears + 1)
-        return self
+    def advanced(self, outcome: Outcome, at: datetime, limits: FlappingLimits | None = None) -> Streak:
+        if outcome not in (Outcome.TRUE, Outcome.FALSE):
+            return self
+        bad = outcome is Outcome.TRUE
+        recent = Recent() if limits is None else self.recent.advanced(bad, limits)
+        if bad:
+            return Streak(matches=self.matches + 1, since=self.since if self.matches else at, recent=recent)
+        return Streak(clears=self.clears + 1, recent=recent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +269,7 @@ def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], s
     verdict = _asked(rule.question, observation, names)
     if verdict.outcome is Outcome.NOT_APPLICABLE and _succeeded(observation):
         verdict = replace(verdict, outcome=Outcome.FALSE)
-    streak = streak.advanced(verdict.outcome, observation.at)
+    streak = streak.advanced(verdict.outcome, observation.at, rule.flapping)
     true = verdict.outcome is Outcome.TRUE
     ends = verdict.outcome is Outcome.FALSE and not (observation.watch and rule.ended_by_run)
     held = true and streak.since is not None and observation.at - streak.since >= rule.hold

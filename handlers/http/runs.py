@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from bot.domain.run import Run, RunStatus, Start
+from handlers.http.answers import mistakes
 
 MOST_RUNS = 10_000
 _AHEAD = timedelta(days=1)
@@ -125,13 +126,4 @@ def parse_run(item: Any, now: datetime) -> Run | Start | list[dict[str, str]]:
     try:
         return RunPayload.model_validate(item).report(now)
     except ValidationError as error:
-        return [
-            {"path": ".".join(str(part) for part in each["loc"]), "message": _words(each)}
-            for each in error.errors(include_url=False, include_context=False)[:20]
-        ]
-
-
-def _words(error: Mapping[str, Any]) -> str:
-    if error["type"] == "missing":
-        return "is missing"
-    return str(error["msg"]).removeprefix("Value error, ")
+        return mistakes(error)

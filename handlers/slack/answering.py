@@ -147,6 +147,7 @@ class Answering:
             f'`/{prefix}-logs yesterday "disk full"` the runs of a day that said something',
             f"`/{prefix} alerts` what is open",
             f"`/{prefix} oncall` who is on call, and who follows when",
+            f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]
         head = f":grey_question: {trouble}\n" if trouble else ""

@@ -19,12 +19,14 @@ from bot.blocks.overview import render_overview
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.run_filter import RunFilter
+from bot.raising import Raising
 from bot.scheduled import post_payload
-from handlers.slack import modals
+from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
+from handlers.slack.raising import Raiser
 from handlers.slack.run_window import RunWindow
 from storage import alerts, outbox
 from storage.database import Database, DatabaseError
@@ -52,6 +54,7 @@ class Listeners:
         database: Database,
         alerting: Alerting,
         answering: Answering,
+        raised: Raising,
         people: People,
         clock: Clock,
         wake: Callable[[], None],
@@ -66,6 +69,7 @@ class Listeners:
         self._wake = wake
         self._prefix = prefix
         self._run_window = RunWindow(client, database)
+        self._raiser = Raiser(client=client, raising=raised)
         self._presses: deque[str] = deque(maxlen=200)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changes: dict[str, Callable[[int, str, str | None], Awaitable[Change | Refusal]]] = {
@@ -129,9 +133,13 @@ class Listeners:
             await respond(text=text, response_type="ephemeral")
 
         async def work() -> None:
-            word = word_of(command["command"], self._prefix)
-            message = await self._answering.answer(word, command.get("text") or "")
-            await _respond(respond, message)
+            word, text = word_of(command["command"], self._prefix), str(command.get("text") or "")
+            first, _, rest = text.strip().partition(" ")
+            if not word and first.lower() == "alert":
+                if said := await self._raiser.command(rest, command):
+                    await tell(said)
+                return
+            await _respond(respond, await self._answering.answer(word, text))
 
         self._start(work(), tell)
 
@@ -253,6 +261,9 @@ class Listeners:
         await ack()
         if body.get("type") != "view_submission":
             return
+        if view.get("callback_id") == raising.CALLBACK:
+            self._submit_raised(view, str(body["user"]["id"]))
+            return
         try:
             origin = Origin.parse(str(view.get("private_metadata")))
         except (ValueError, KeyError, TypeError):
@@ -264,6 +275,17 @@ class Listeners:
             await self._client.chat_postEphemeral(channel=origin.channel, user=user, text=text)
 
         self._start(self._submit(str(view.get("callback_id")), origin, view, body, tell), tell)
+
+    def _submit_raised(self, view: Body, user: str) -> None:
+        channel = raising.origin(view)
+
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(channel=channel, user=user, text=text)
+
+        async def work() -> None:
+            await tell(await self._raiser.submit(view, user))
+
+        self._start(work(), tell)
 
     async def _submit(
         self, name: str, origin: Origin, view: Body, body: Body, tell: Callable[[str], Awaitable[None]]

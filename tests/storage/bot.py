@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.domain.alert import Alert, Event
+from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.plan import Plan
@@ -39,6 +40,8 @@ class Rules:
     groups: tuple[RuleGroup, ...] = field(
         default_factory=lambda: all_of(rule("cpu > 90", dedupe=timedelta(hours=1)))
     )
+
+    inhibitions: tuple[Inhibition, ...] = ()
 
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
         return () if watch else self.groups
