@@ -61,7 +61,9 @@ class Escalating:
         if after == current:
             return
         await escalations.put(self.database, connection, after)
-        if call is not None:
+        if call is None:
+            await self.announcer.mark_stale(connection, alert, now, urgent=False)  # it says when it escalates
+        else:
             await self._say(connection, alert, current, call, now)
 
     async def _say(

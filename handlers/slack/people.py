@@ -10,6 +10,8 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.message import outside
+from bot.config.references import is_person_id
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.oncall import Rotation, on_call
@@ -81,8 +83,15 @@ def mention_of(
     called = [f"<!{name}>" for name in names if name in everybody]
     present = [on_call(rotations[name], now) if name in rotations else name for name in names]
     for entry in expand([name for name in present if name not in everybody], settings):
-        called.append(f"<!subteam^{entry}>" if entry.startswith("S") else f"<@{entry}>")
+        called.append(_called(entry))
     return " ".join(dict.fromkeys(called))
+
+
+def _called(entry: str) -> str:
+    """A user group, a user, or a name that the file no longer has: that one can only be read."""
+    if not is_person_id(entry):
+        return outside(f"@{entry}", 80)
+    return f"<!subteam^{entry}>" if entry.startswith("S") else f"<@{entry}>"
 
 
 def _listed(names: Sequence[str]) -> str:
