@@ -124,6 +124,9 @@ def check(
             near = difflib.get_close_matches(name, settings.checks, n=1)
             hint = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(settings.checks)}"
             _fail(f'{config}: there is no check "{name}"; {hint}', INVALID)
+    if not wanted and not json:
+        typer.echo(f"{config}: there are no checks to run; jobs are heard of when they report")
+        return
     with progress_table(wanted, quiet=json) as done:
         checked = asyncio.run(check_now(settings, wanted, system_clock, done))
     if json:

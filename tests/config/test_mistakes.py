@@ -17,6 +17,14 @@ def check(keys: str) -> str:
     return f"checks:\n  a: {{{_HTTP}, {keys}}}\n"
 
 
+def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
+    members = "{a: {%s, expects: {status: 200}}, b: {%s, severty: high}}" % (_HTTP, _HTTP)  # noqa: UP031
+    assert mistakes(f"checks:\n  ready: {{type: group, checks: {members}}}\n") == [
+        'tocsin.yml:2: checks.ready.checks.a.expects: unknown key; did you mean "expect"?',
+        'tocsin.yml:2: checks.ready.checks.b.severty: unknown key; did you mean "severity"?',
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

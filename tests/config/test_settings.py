@@ -24,6 +24,7 @@ from bot.config.scalars import (
     parse_target,
 )
 from bot.domain.severity import Severity
+from checks.group import Options as GroupOptions
 from tests.config.reading import TOKENS, read
 
 
@@ -107,6 +108,21 @@ def test_a_frequent_check_does_not_wait_longer_than_its_interval() -> None:
     settings = read("checks: {a: {type: system, every: 5s}, b: {type: system, every: 5s, timeout: 20s}}\n")
     assert settings.checks["a"].timeout == timedelta(seconds=5)
     assert settings.checks["b"].timeout == timedelta(seconds=20)
+
+
+def test_members_of_a_group_take_the_defaults_too() -> None:
+    member = "{type: http, url: 'http://127.0.0.1/'%s}"
+    group = f"{{type: group, checks: {{a: {member % ''}, b: {member % ', failures: 1, timeout: 2s'}}}}}"
+    text = f"defaults: {{failures: 3, timeout: 7s, tags: [x]}}\nchecks:\n  ready: {group}\n"
+    ready = read(text).checks["ready"]
+    assert [(each.failures, each.tags) for each in ready.checks.values()] == [(3, ("x",)), (1, ("x",))]
+    options = ready.options
+    assert isinstance(options, GroupOptions)
+    assert options.member_timeout == timedelta(seconds=7)
+    assert options.checks["b"].timeout == timedelta(seconds=2)
+    kept = read(text.replace("type: group", "type: group, member_timeout: 4s")).checks["ready"].options
+    assert isinstance(kept, GroupOptions)
+    assert kept.member_timeout == timedelta(seconds=4)
 
 
 def test_job_defaults_give_way_to_the_job_and_go_before_the_file_s() -> None:
