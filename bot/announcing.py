@@ -12,7 +12,7 @@ from bot.domain.escalation import follow
 from bot.domain.plan import Plan
 from bot.domain.route import Place, Routing
 from bot.domain.severity import Severity
-from storage import alerts, decisions, escalations, outbox
+from storage import alerts, decisions, escalations, outbox, silences
 from storage.database import Connection, Database
 from storage.decisions import Told
 from storage.outbox import Lane
@@ -47,9 +47,11 @@ class Announcer:
         for number, event in enumerate(change.events):
             if event.kind is EventKind.FIRED:
                 continue  # the message itself says so
+            if event.kind is EventKind.SILENCED and alert.silence_id is not None:
+                await silences.note_hidden(self.database, connection, alert.silence_id, alert.id, now)
             key = f"line:{alert.id}:{alert.version}:{number}"
-            loud = event.kind is EventKind.REOPENED
             for place in places:
+                loud = await self._is_loud(connection, alert, event, place)
                 names = place.mentions if loud else ()
                 await self.add_line(connection, alert, event, place, key, now, mentions=names, loud=loud)
         return alert
@@ -74,6 +76,7 @@ class Announcer:
         payload: dict[str, Any] = {
             "event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
                       "actor": event.actor},
+            "loud": loud,
         }  # fmt: skip
         if loud:
             payload |= {"mentions": list(mentions), "broadcast": alert.severity <= Severity.HIGH}
@@ -87,6 +90,12 @@ class Announcer:
             priority=view_priority(alert.severity, urgent=True) + 5,
             now=now,
         )
+
+    async def _is_loud(self, connection: Connection, alert: Alert, event: Event, place: Place) -> bool:
+        """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
+        if event.kind is EventKind.UNSILENCED:
+            return await outbox.sent(connection, outbox.view_key(alert.id, lane_of(place))) is not None
+        return event.kind is EventKind.REOPENED
 
     async def mark_stale(
         self, connection: Connection, alert: Alert, now: datetime, *, urgent: bool = True

@@ -22,6 +22,7 @@ from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
 from bot.config.rulebook import rulebook
+from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
 from bot.monitoring import Monitoring
@@ -31,14 +32,18 @@ from bot.raising import Raising
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
+from bot.silence_book import SilenceBook
+from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.alerts import AlertsApi
 from handlers.http.server import HttpServer
+from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
+from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
@@ -78,12 +83,22 @@ class Tocsin:
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)
+        book = SilenceBook(database=self.database, timetables=timetables_of(settings))
+        self.silencing = Silencing(
+            database=self.database,
+            announcer=self.announcer,
+            book=book,
+            clock=clock,
+            wake=self.notifier.wake,
+            samples=samples_of(settings, rules),
+        )
         self.monitoring = Monitoring(
             database=self.database,
             rulebook=rules,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
+            silences=book,
         )
         self.watch = Watch(
             database=self.database,
@@ -93,7 +108,11 @@ class Tocsin:
             clock=clock,
         )
         self.alerting = Alerting(
-            database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
+            database=self.database,
+            announcer=self.announcer,
+            silencing=self.silencing,
+            clock=clock,
+            wake=self.notifier.wake,
         )
         self.escalating = Escalating(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
@@ -131,6 +150,7 @@ class Tocsin:
             body_limit=settings.http.body_limit,
             health=self.health,
         )
+        SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
 
@@ -155,6 +175,15 @@ class Tocsin:
             answering=self.answering,
             raised=self.raising,
             people=self.people,
+            silences=SilenceDesk(
+                client=self.client,
+                database=self.database,
+                silencing=self.silencing,
+                people=self.people,
+                clock=self.clock,
+                zone=settings.timezone,
+                prefix=settings.slack.command_prefix,
+            ),
             clock=self.clock,
             wake=self.notifier.wake,
             prefix=settings.slack.command_prefix,

@@ -28,6 +28,7 @@ from bot.domain.rule import RuleGroup, baselines_of
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.domain.standing import Standing
 from bot.job_book import JobBook
+from bot.silence_book import SilenceBook
 from checks.result import State
 from storage import alerts, baselines, rollups, runs, sources
 from storage.alerts import StaleAlert
@@ -81,8 +82,10 @@ class Monitoring:
         announcer: Announcer,
         clock: Clock,
         wake: Callable[[], None],
+        silences: SilenceBook | None = None,
     ) -> None:
         self._database = database
+        self._silences = silences or SilenceBook(database=database)
         self._rulebook = rulebook
         self._announcer = announcer
         self._clock = clock
@@ -327,7 +330,7 @@ class Monitoring:
         return replace(
             memory,
             closed=await alerts.latest_closed(connection, keys),
-            silences=await alerts.silences_over(connection, keys, observation.at),
+            silences=await self._silences.active(connection, self._clock()),
             inhibitions=self._rulebook.inhibitions,
             open_alerts=await self._explanations(connection),
         )

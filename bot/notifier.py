@@ -22,7 +22,7 @@ from bot.pacing import TokenBucket
 from bot.rendering import Delivery, Mentioner, Rendering
 from storage import outbox
 from storage.database import Database, DatabaseError
-from storage.outbox import Entry, Lane, Sent
+from storage.outbox import Entry, EntryKind, Lane, Sent
 
 log = structlog.get_logger(__name__)
 
@@ -202,6 +202,7 @@ class Notifier:
         delivery = await self._rendering.render(entry)
         if delivery is None:
             await self._record(entry, None)
+            await self._settle_lines(entry)
             return
         if delivery.is_shown():
             await self._record(entry, delivery.existing)
@@ -246,6 +247,12 @@ class Notifier:
     async def _record(self, entry: Entry, sent: Sent | None) -> None:
         async with self._database.transaction() as connection:
             await outbox.record(self._database, connection, entry, sent, self._clock())
+
+    async def _settle_lines(self, entry: Entry) -> None:
+        """Nothing will be said in the thread of a message that was never to be seen."""
+        if entry.kind is EntryKind.VIEW and entry.alert_id is not None:
+            async with self._database.transaction() as connection:
+                await outbox.settle_lines(connection, entry.alert_id, entry.key)
 
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""

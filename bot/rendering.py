@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.blocks.alert import AlertContext, render_alert, render_event
 from bot.blocks.message import Message, context, section
-from bot.domain.alert import Alert, Event, EventKind
+from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
 from bot.domain.route import mention_names
 from bot.domain.severity import Severity
@@ -106,7 +106,8 @@ class Rendering:
         if alert is None or root is None:
             return None
         event = event_of(entry.payload["event"])
-        loud = _is_loud(event, alert, self.clock())
+        wanted = entry.payload.get("loud", event.kind is EventKind.REOPENED)
+        loud = bool(wanted) and _is_loud(event, alert, self.clock())
         names = entry.payload.get("mentions", mention_names(alert.firing.mention))
         broadcast = entry.payload.get("broadcast", alert.severity <= Severity.HIGH)
         return Delivery(
@@ -130,12 +131,12 @@ def _names_in(told: Told, entry: Entry, alert: Alert) -> Sequence[str]:
 
 def _is_loud(event: Event, alert: Alert, now: datetime) -> bool:
     """Whether a line is to reach people, since its problem still needs somebody and may be heard."""
-    if alert.is_silenced(now):
+    if alert.is_silenced(now) or alert.firing.held_by is not None:
         return False
     if event.kind is EventKind.ESCALATED:
         taken_since = alert.acknowledged_at is not None and alert.acknowledged_at > event.at
         return alert.status.is_open and not taken_since
-    return event.kind is EventKind.REOPENED
+    return alert.status is Status.ACTIVE
 
 
 def _rerouted(message: Message, entry: Entry) -> Message:

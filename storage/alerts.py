@@ -1,4 +1,4 @@
-"""Alerts, their history and the silences over them."""
+"""Alerts and their history."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Event, EventKind, Firing, Status
-from bot.domain.decision import Hush
 from bot.domain.inhibition import MARK
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
-from storage.tables import alert_events, alerts, silences
+from storage.tables import alert_events, alerts
 
 _OPEN = alerts.c.closed_at.is_(None)
 _OPEN_ONES = sa.select(alerts).where(
@@ -172,42 +171,15 @@ async def history(connection: AsyncConnection, alert_id: int, limit: int = 200) 
     ]
 
 
-async def add_silence(connection: AsyncConnection, fingerprint: str, starts_at: datetime, hush: Hush) -> None:
-    """Keep a problem quiet until an instant, also when it ends and begins again."""
-    await end_silences(connection, fingerprint, starts_at)
-    await connection.execute(
-        sa.insert(silences).values(
-            fingerprint=fingerprint,
-            starts_at=starts_at,
-            ends_at=hush.until,
-            created_by=hush.by,
-            reason=hush.reason,
-        )
-    )
+async def open_versions(connection: AsyncConnection) -> dict[int, tuple[int, bool]]:
+    """The version of each open alert, and whether it is silenced or was until a moment ago."""
+    query = sa.select(alerts.c.id, alerts.c.version, alerts.c.silenced_until.is_not(None)).where(_OPEN)
+    return {row[0]: (row[1], bool(row[2])) for row in await connection.execute(query)}
 
 
-async def end_silences(connection: AsyncConnection, fingerprint: str, now: datetime) -> None:
-    """End every running silence over a problem."""
-    running = sa.and_(silences.c.fingerprint == fingerprint, silences.c.ends_at > now)
-    await connection.execute(sa.update(silences).where(running).values(ends_at=now))
-
-
-async def silences_over(
-    connection: AsyncConnection, fingerprints: Sequence[str], now: datetime
-) -> dict[str, Hush]:
-    """The silences that cover some fingerprints at an instant."""
-    query = sa.select(silences).where(
-        silences.c.fingerprint.in_(fingerprints), silences.c.starts_at <= now, silences.c.ends_at > now
-    )
-    return {
-        row.fingerprint: Hush(until=row.ends_at, by=row.created_by, reason=row.reason)
-        for row in await connection.execute(query)
-    }
-
-
-async def silence_ended(connection: AsyncConnection, now: datetime) -> list[Alert]:
-    """Open alerts whose silence is over and not yet taken off."""
-    query = sa.select(alerts).where(_OPEN, alerts.c.silenced_until <= now).order_by(alerts.c.id)
+async def open_of(connection: AsyncConnection, ids: Sequence[int]) -> list[Alert]:
+    """Those of some alerts that are open, oldest first."""
+    query = sa.select(alerts).where(_OPEN, alerts.c.id.in_(ids)).order_by(alerts.c.id)
     return [alert_of(row) for row in await connection.execute(query)]
 
 
@@ -277,6 +249,8 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         silenced_until=row.silenced_until,
         silenced_by=row.silenced_by,
         silence_reason=row.silence_reason,
+        silence_id=row.silence_id,
+        silence_name=row.silence_name,
     )
 
 
@@ -318,4 +292,6 @@ def _columns(alert: Alert) -> dict[str, Any]:
         "silenced_until": alert.silenced_until,
         "silenced_by": alert.silenced_by,
         "silence_reason": alert.silence_reason,
+        "silence_id": alert.silence_id,
+        "silence_name": alert.silence_name,
     }

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
-from storage.tables import messages, outbox
+from storage.tables import alerts, messages, outbox
 
 LEASE = timedelta(seconds=60)
 
@@ -309,6 +309,20 @@ async def move(connection: AsyncConnection, entry: Entry, channel: str) -> None:
         .where(outbox.c.id == entry.id)
         .values(channel=channel, leased_by=None, leased_until=None, in_doubt_since=None)
     )
+
+
+async def settle_lines(connection: AsyncConnection, alert_id: int, root_key: str) -> None:
+    """Let go of the thread lines of an alert that ended before its message ever stood."""
+    waiting = sa.and_(
+        outbox.c.alert_id == alert_id,
+        outbox.c.root_key == root_key,
+        outbox.c.kind == EntryKind.POST.value,
+        outbox.c.state == "pending",
+    )
+    is_over = sa.exists().where(alerts.c.id == alert_id, alerts.c.closed_at.is_not(None))
+    has_root = sa.exists().where(messages.c.key == root_key)
+    statement = sa.update(outbox).where(waiting, is_over, sa.not_(has_root))
+    await connection.execute(statement.values(state="done", leased_by=None, leased_until=None))
 
 
 async def release_all(connection: AsyncConnection) -> None:

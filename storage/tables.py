@@ -172,6 +172,8 @@ alerts = _table(
     sa.Column("silenced_until", Instant),
     sa.Column("silenced_by", sa.String(64)),
     sa.Column("silence_reason", sa.Text),
+    sa.Column("silence_id", Id),
+    sa.Column("silence_name", sa.String(200)),
     sa.Index("ix_alerts_fingerprint_closed_at", "fingerprint", "closed_at"),
     sa.Index("ix_alerts_opened_at", "opened_at"),
     sa.Index("ix_alerts_closed_at", "closed_at"),
@@ -227,15 +229,48 @@ held_alerts = _table(
 )
 
 silences = _table(
-    "silences",
+    "silences",  # those that people made, and each window of those in the file
     sa.Column("id", Id, primary_key=True),
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("name", sa.String(200)),
+    sa.Column("match", sa.Text),
     sa.Column("fingerprint", sa.String(32)),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("created_by", sa.String(64)),
     sa.Column("reason", sa.Text),
+    sa.Column("extended_by", sa.String(64)),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_by", sa.String(64)),
+    sa.Column("warned_at", Instant),
+    sa.Column("told_at", Instant),
     sa.Index("ix_silences_fingerprint_ends_at", "fingerprint", "ends_at"),
     sa.Index("ix_silences_ends_at", "ends_at"),
+)
+_untold = silences.c.told_at.is_(None)
+sa.Index(
+    "ix_silences_untold",  # what is still to be said of a silence that is over
+    silences.c.ends_at,
+    sqlite_where=_untold,
+    postgresql_where=_untold,
+)
+_of_file = silences.c.origin == "file"
+sa.Index(
+    "uq_silences_window",  # at most one row a window of the file
+    silences.c.name,
+    silences.c.starts_at,
+    unique=True,
+    sqlite_where=_of_file,
+    postgresql_where=_of_file,
+)
+
+silenced_alerts = _table(
+    "silenced_alerts",  # which alerts a silence kept quiet, and which of them somebody wanted to hear
+    sa.Column("silence_id", Id, sa.ForeignKey("silences.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("lifted_by", sa.String(64)),
+    sa.Index("ix_silenced_alerts_alert_id", "alert_id"),
 )
 
 outbox = _table(

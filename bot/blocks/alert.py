@@ -40,6 +40,7 @@ SEVERITY_EMOJI = {
 }
 _MOST_REASON = 900
 _MOST_DIAGNOSTICS = 3
+_INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
 _USERS = ("affected_users", "users_affected")
 
 
@@ -135,7 +136,10 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
         facts.append(("Acknowledged", f"{person(alert.acknowledged_by)}, {clock(alert.acknowledged_at)}"))
     if silenced and alert.silenced_until:
         until = f"until {when(alert.silenced_until)}"
-        facts.append(("Silenced", f"{until} by {person(alert.silenced_by)}"))
+        by = person(alert.silenced_by)
+        if alert.silence_name:
+            by = f"the silence _{outside(alert.silence_name, 150)}_ of tocsin.yml"
+        facts.append(("Silenced", f"{until} by {by}"))
         if alert.silence_reason:
             facts.append(("Silenced because", outside(alert.silence_reason, 300)))
     if not alert.status.is_open and alert.closed_at:
@@ -253,15 +257,28 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
     line = _LINES[event.kind].format(who=person(event.actor))
     if event.kind is EventKind.UNSILENCED and event.actor is None:
         line = ":bell: The silence is over"
-    if event.kind is EventKind.SILENCED and alert.silenced_until:
-        line += f" until {when(alert.silenced_until)}"
-    if event.text:
-        line += f": {outside(event.text, 1500)}"
+    if event.kind is EventKind.SILENCED and event.text.startswith(("until ", "extended until ")):
+        line = line.replace(" silenced this", f" silenced this {_localized(outside(event.text, 1500))}")
+        line = line.replace("silenced this extended", "extended the silence")
+    elif event.text:
+        line += f": {_localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
-    if event.kind in (EventKind.REOPENED, EventKind.ESCALATED) and mention:
+    if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED):
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
+
+
+def _localized(text: str) -> str:
+    """The instants of our own sentences in each reader's zone."""
+    return _INSTANT.sub(_shown_instant, text)
+
+
+def _shown_instant(found: re.Match[str]) -> str:
+    try:
+        return when(datetime.fromisoformat(f"{found[1]}+00:00"))
+    except ValueError:  # 2026-19-39, in somebody's own words
+        return found[0]
 
 
 def _times(count: int) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from bot.config import moments as moment
 from bot.config import references as ref
@@ -112,6 +112,9 @@ class Silence(Section):
 
     name: scalar.Name = Field(description="what it is called")
     match: ref.Condition = Field(description="a CEL condition over the alert")
+    timezone: moment.Zone | None = Field(
+        default=None, description="the zone of its times; the file's unless set"
+    )
     schedule: moment.Cron | None = Field(
         default=None, description="when it begins, again and again, as five fields of cron"
     )
@@ -119,10 +122,15 @@ class Silence(Section):
     from_: ref.Instant | None = Field(default=None, alias="from", description="when it begins, once")
     until: ref.Instant | None = Field(default=None, description="when it ends, once")
     for_: scalar.Span | None = Field(default=None, alias="for", description="how long it lasts")
-    timezone: moment.Zone | None = Field(
-        default=None, description="the zone of its times; the file's unless set"
-    )
     reason: str | None = Field(default=None, description="why, for those who wonder")
+
+    @field_validator("until")
+    @classmethod
+    def _ends_after_it_begins(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        begins = info.data.get("from_")
+        if value is not None and begins is not None and value <= begins:
+            raise ref.refuse("it ends before it begins", "write a time after from:")
+        return value
 
 
 class Inhibition(Section):

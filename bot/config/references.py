@@ -135,14 +135,15 @@ def _expression(value: str) -> str:
 
 
 def _instant(value: Any, info: ValidationInfo) -> datetime:
-    """A date and time; without an offset it is in the team's own zone."""
+    """A date and time; without an offset it is in the section's own zone, else in the team's."""
     names = _names(info)
+    zone = (info.data or {}).get("timezone") or (names.timezone if names else UTC)
     try:
         if isinstance(value, date) and not isinstance(value, datetime):
             value = value.isoformat()
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=names.timezone if names else UTC)
+            moment = moment.replace(tzinfo=zone)
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise refuse(

@@ -115,6 +115,8 @@ class Alert:
     silenced_until: datetime | None = None
     silenced_by: str | None = None
     silence_reason: str | None = None
+    silence_id: int | None = None
+    silence_name: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -222,6 +224,8 @@ def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:
         silenced_until=None,
         silenced_by=None,
         silence_reason=None,
+        silence_id=None,
+        silence_name=None,
     )
     turned = _flapped(alert, firing, now) if firing.flapping else ()
     return Change(alert=back, events=(Event(kind=EventKind.REOPENED, at=now, text=why), *turned))
@@ -271,16 +275,46 @@ def silence(
     """It notifies nobody for a time. It goes on being checked, counted and resolved."""
     if not alert.status.is_open:
         return Refusal(alert=alert, reason=f"already {alert.status.value}")
-    quiet = replace(alert, silenced_until=now + length, silenced_by=who, silence_reason=reason)
-    return Change(alert=quiet, events=(Event(kind=EventKind.SILENCED, at=now, text=reason or "", actor=who),))
+    return silenced(alert, until=now + length, who=who, reason=reason, now=now, actor=who, text=reason or "")
+
+
+def silenced(
+    alert: Alert,
+    *,
+    until: datetime,
+    who: str | None,
+    reason: str | None,
+    number: int | None = None,
+    name: str | None = None,
+    now: datetime,
+    actor: str | None,
+    text: str,
+) -> Change:
+    """The alert under the silence of that number and name."""
+    quiet = replace(
+        alert,
+        silenced_until=until,
+        silenced_by=who,
+        silence_reason=reason,
+        silence_id=number,
+        silence_name=name,
+    )
+    return Change(alert=quiet, events=(Event(kind=EventKind.SILENCED, at=now, text=text, actor=actor),))
 
 
 def unsilence(alert: Alert, who: str | None, now: datetime) -> Change | Refusal:
     """It notifies again, because somebody said so or the time is over."""
     if alert.silenced_until is None:
         return Refusal(alert=alert, reason="not silenced")
-    loud = replace(alert, silenced_until=None, silenced_by=None, silence_reason=None)
-    return Change(alert=loud, events=(Event(kind=EventKind.UNSILENCED, at=now, text="", actor=who),))
+    return spoken(alert, who, now, "")
+
+
+def spoken(alert: Alert, who: str | None, now: datetime, text: str) -> Change:
+    """The alert without its silence."""
+    loud = replace(
+        alert, silenced_until=None, silenced_by=None, silence_reason=None, silence_id=None, silence_name=None
+    )
+    return Change(alert=loud, events=(Event(kind=EventKind.UNSILENCED, at=now, text=text, actor=who),))
 
 
 def expire(alert: Alert, now: datetime) -> Change | Refusal:

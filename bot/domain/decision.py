@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain import alert as lifecycle
-from bot.domain.alert import Alert, Change, Event, EventKind, Firing, fingerprint
+from bot.domain.alert import Alert, Change, Firing, fingerprint
 from bot.domain.condition import Outcome
 from bot.domain.inhibition import Inhibition, explaining, reference
 from bot.domain.observation import Observation, variables
 from bot.domain.recommendation import recommend
 from bot.domain.rule import CannotRun, Judgement, Rule, RuleGroup, Streak, judge
 from bot.domain.severity import Severity
+from bot.domain.silence import Silence, covering, hush
 from bot.domain.template import render
 from checks.result import State, Value
 
@@ -22,18 +23,10 @@ _MOST_FIELDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hush:
-    """A silence that covers a fingerprint: until when, whose, and why."""
-
-    until: datetime
-    by: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is known already that bears on an observation; alerts and silences by fingerprint.
+    """What is known already that bears on an observation; alerts by fingerprint.
 
+    `silences` are those active now, of any problem.
     `failing` are the checks, among those its rules depend on, that are critical now. `open_alerts` are all
     that are open, where `inhibitions` ask for them.
     """
@@ -43,7 +36,7 @@ class Memory:
     baseline: Mapping[str, float] = field(default_factory=dict)
     open: Mapping[str, Alert] = field(default_factory=dict)
     closed: Mapping[str, Alert] = field(default_factory=dict)
-    silences: Mapping[str, Hush] = field(default_factory=dict)
+    silences: Sequence[Silence] = ()
     failing: frozenset[str] = frozenset()
     inhibitions: tuple[Inhibition, ...] = ()
     open_alerts: tuple[Alert, ...] = ()
@@ -129,7 +122,7 @@ def _change(
         return None
     firing = _explained(None, _firing(judgement, observation, names, memory), observation.at, memory)
     change = _begin(firing, judgement, observation.at, memory.closed.get(key))
-    return _hushed(change, memory.silences.get(key), observation.at)
+    return _hushed(change, memory.silences, observation.at)
 
 
 def _continue(
@@ -168,17 +161,13 @@ def _begin(firing: Firing, judgement: Judgement, now: datetime, last: Alert | No
     return lifecycle.fire(firing, now)
 
 
-def _hushed(change: Change | None, silence: Hush | None, now: datetime) -> Change | None:
-    if change is None or silence is None or silence.until <= now:
+def _hushed(change: Change | None, silences: Sequence[Silence], now: datetime) -> Change | None:
+    """What begins under a silence begins silenced."""
+    cover = None if change is None else covering(silences, change.alert)
+    if change is None or cover is None or cover.ends_at <= now:
         return change
-    quiet = replace(
-        change.alert,
-        silenced_until=silence.until,
-        silenced_by=silence.by,
-        silence_reason=silence.reason,
-    )
-    event = Event(kind=EventKind.SILENCED, at=now, text=silence.reason or "", actor=silence.by)
-    return replace(change, alert=quiet, events=(*change.events, event))
+    quiet = hush(change.alert, cover, now)
+    return replace(change, alert=quiet.alert, events=(*change.events, *quiet.events))
 
 
 def _firing(

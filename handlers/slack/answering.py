@@ -24,7 +24,7 @@ from storage.database import Database
 
 HEARTBEAT = "heartbeat_check"
 _MOST_CHOICES = 5
-WORDS = ("status", "logs", "alerts", "oncall", "help", HEARTBEAT)
+WORDS = ("status", "logs", "alerts", "silence", "silences", "oncall", "help", HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,8 @@ class Answering:
                 return await self._alerts()
             case "oncall" | "on-call":
                 return self.oncall()
+            case "silence" | "silences":
+                return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
             case "help":
                 return self.help()
             case "heartbeat" | "heartbeat_check":
@@ -147,6 +149,8 @@ class Answering:
             f'`/{prefix}-logs yesterday "disk full"` the runs of a day that said something',
             f"`/{prefix} alerts` what is open",
             f"`/{prefix} oncall` who is on call, and who follows when",
+            f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
+            f"`/{prefix} silences` what is silenced, by whom, why and until when",
             f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]

@@ -28,6 +28,7 @@ from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
 from handlers.slack.run_window import RunWindow
+from handlers.slack.silences import WINDOW, WORDS, SilenceDesk, channel_of, first_word
 from storage import alerts, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Lane
@@ -56,6 +57,7 @@ class Listeners:
         answering: Answering,
         raised: Raising,
         people: People,
+        silences: SilenceDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -65,6 +67,7 @@ class Listeners:
         self._alerting = alerting
         self._answering = answering
         self._people = people
+        self._silences = silences
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
@@ -139,9 +142,18 @@ class Listeners:
                 if said := await self._raiser.command(rest, command):
                     await tell(said)
                 return
-            await _respond(respond, await self._answering.answer(word, text))
+            message = await self._answer(word, text, command)
+            if message is not None:
+                await _respond(respond, message)
 
         self._start(work(), tell)
+
+    async def _answer(self, word: str, text: str, body: Body) -> Message | None:
+        """The answer to a question; None when a window was opened instead."""
+        first, rest = first_word(word, text)
+        if first in WORDS:
+            return await self._silences.command(first, rest, body)
+        return await self._answering.answer(word, text)
 
     # Buttons ----------------------------------------------------------------------------------------------
 
@@ -159,7 +171,9 @@ class Listeners:
         if kind == "logs":
             self._start(self._turn_page(value, respond), tell)
         elif kind == "ask":
-            self._start(self._ask(value, respond), tell)
+            self._start(self._ask(value, body, respond), tell)
+        elif kind == "silence":
+            self._start(self._change_silence(name, value, body, respond, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
@@ -174,9 +188,18 @@ class Listeners:
             return
         await _respond(respond, await self._answering.page(wanted), replace_original=True)
 
-    async def _ask(self, question: str, respond: Any) -> None:
+    async def _ask(self, question: str, body: Body, respond: Any) -> None:
         """A question that was offered as a button."""
-        await _respond(respond, await self._answering.answer("", question), replace_original=True)
+        message = await self._answer("", question, body)
+        if message is not None:
+            await _respond(respond, message, replace_original=True)
+
+    async def _change_silence(
+        self, name: str, value: str, body: Body, respond: Any, tell: Callable[[str], Awaitable[None]]
+    ) -> None:
+        message = await self._silences.press(name, value, body, tell)
+        if message is not None:
+            await _respond(respond, message, replace_original=True)
 
     async def _show_run(
         self, name: str, value: str, body: Body, tell: Callable[[str], Awaitable[None]]
@@ -258,6 +281,9 @@ class Listeners:
     # Windows ----------------------------------------------------------------------------------------------
 
     async def _on_view(self, ack: Any, body: Body, view: Body) -> None:
+        if view.get("callback_id") == WINDOW:
+            await self._on_silence_window(ack, body, view)
+            return
         await ack()
         if body.get("type") != "view_submission":
             return
@@ -275,6 +301,27 @@ class Listeners:
             await self._client.chat_postEphemeral(channel=origin.channel, user=user, text=text)
 
         self._start(self._submit(str(view.get("callback_id")), origin, view, body, tell), tell)
+
+    async def _on_silence_window(self, ack: Any, body: Body, view: Body) -> None:
+        """What cannot be read is said in the window, which stays open."""
+        if body.get("type") != "view_submission":
+            await ack()
+            return
+        user = str(body["user"]["id"])
+
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(channel=channel_of(view), user=user, text=text)
+
+        try:
+            wrong = await self._silences.mistakes(view)
+        except (DatabaseError, OSError) as error:
+            log.error("request_failed", reason=str(getattr(error, "orig", None) or error))
+            wrong = {"match": "Tocsin cannot use its database at present. Nothing was changed; try again."}
+        if wrong:
+            await ack(response_action="errors", errors=wrong)
+            return
+        await ack()
+        self._start(self._silences.submit(view, body), tell)
 
     def _submit_raised(self, view: Body, user: str) -> None:
         channel = raising.origin(view)
@@ -314,13 +361,19 @@ class Listeners:
         if text == HEARTBEAT:
             self._start(self._reply(event, self._answering.heartbeat()), None)
         elif event.get("channel_type") == "im" and text:
-            self._start(self._reply(event, self._answering.answer("", str(event["text"]))), None)
+            self._start(self._reply(event, self._said(str(event["text"]))), None)
 
     async def _on_mention(self, event: Body) -> None:
         if event.get("bot_id"):
             return
         words = [word for word in str(event.get("text") or "").split() if not word.startswith("<@")]
-        self._start(self._reply(event, self._answering.answer("", " ".join(words)), in_thread=True), None)
+        self._start(self._reply(event, self._said(" ".join(words)), in_thread=True), None)
+
+    async def _said(self, text: str) -> Message:
+        """The answer to something said; nothing said to Tocsin changes a silence."""
+        if text.strip().lower() == "silences":
+            return await self._silences.list()
+        return await self._answering.answer("", text)
 
     async def _reply(
         self, event: Body, answer: Coroutine[Any, Any, Message], *, in_thread: bool = False

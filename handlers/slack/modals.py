@@ -38,6 +38,11 @@ class Origin:
         return cls(alert_id=int(values["alert"]), channel=str(values["channel"]))
 
 
+def words_of(time: str) -> str:
+    """One of the times to choose from, in words."""
+    return _WORDS[time]
+
+
 def _modal(
     callback: str, title: str, submit: str | None, origin: Origin, blocks: list[Block]
 ) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -314,19 +313,29 @@ def test_every_event_has_its_line(kind: EventKind, parts: dict[str, Any], text: 
     assert text in line(kind, **parts)
 
 
-def test_a_silence_says_until_when() -> None:
-    quiet = after(silence(usual(), "U0ALEX", timedelta(hours=2), None, LATER))
-    assert "silenced this until <!date^" in line(EventKind.SILENCED, quiet)
+def test_a_silence_says_until_when_in_the_readers_zone() -> None:
+    text = 'until 2026-11-20 14:00 UTC by silence #3 "Nightly": deploy'
+    said = line(EventKind.SILENCED, text=text)
+    assert "<@U0ALEX> silenced this until <!date^1795183200^" in said
+    assert 'by silence #3 "Nightly": deploy' in said
+    assert "<@U0ALEX> extended the silence until <!date^" in line(EventKind.SILENCED, text=f"extended {text}")
+    assert "still failing since <!date^" in line(
+        EventKind.UNSILENCED, actor=None, text="still failing since 2026-11-20 12:00 UTC"
+    )
+    assert "2026-19-39 12:00 UTC" in line(EventKind.UNSILENCED, text="my words: 2026-19-39 12:00 UTC")
 
 
 def test_a_problem_that_was_seen_often_says_so_at_its_end() -> None:
     assert "was seen 60 times." in line(EventKind.RECOVERED, replace(usual(), count=60))
 
 
-def test_only_a_problem_that_comes_back_or_that_nobody_takes_may_ping() -> None:
+LOUD = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED)
+
+
+def test_only_a_problem_that_comes_back_is_heard_again_or_that_nobody_takes_may_ping() -> None:
     for kind in EventKind:
         message = render_event(Event(kind=kind, at=LATER, text="x"), usual(), "<!here>")
-        assert pings(message) == ({"<!here>"} if kind in (EventKind.REOPENED, EventKind.ESCALATED) else set())
+        assert pings(message) == ({"<!here>"} if kind in LOUD else set())
 
 
 @pytest.mark.parametrize("kind", list(EventKind))

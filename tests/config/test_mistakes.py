@@ -131,6 +131,8 @@ def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
         ("silences: [{name: A, match: 'true', for: 1h}]\n", "1: silences[0]: one of schedule, at, from is missing"),
         ("silences: [{name: A, match: 'true', at: '10:00'}]\n",
          '1: silences[0]: the key "for" is missing; say how long it lasts, such as for: 2h'),
+        ("silences: [{name: A, match: 'true', from: 2026-07-01 22:00, until: 2026-07-01 21:00}]\n",
+         "1: silences[0].until: it ends before it begins; write a time after from:"),
         ("silences: [{name: A, match: 'true', from: soon, for: 1h}]\n",
          '1: silences[0].from: "soon" is not a date and time; write one such as 2026-03-01 22:00'),
         ("remedies: {r: {when: 'true'}}\n", "1: remedies.r: one of command, request is missing"),

@@ -222,6 +222,14 @@ def test_a_date_without_an_offset_is_in_the_zone_of_the_file() -> None:
     assert settings.silences[0].until == datetime(2026, 7, 2, 6, 0, tzinfo=UTC)
 
 
+def test_a_silence_is_in_its_own_zone_where_it_names_one() -> None:
+    settings = read(
+        "timezone: Europe/London\n"
+        "silences: [{name: A, match: 'true', from: 2026-07-01 22:00, for: 1h, timezone: America/New_York}]\n"
+    )
+    assert settings.silences[0].from_ == datetime(2026, 7, 2, 2, 0, tzinfo=UTC)
+
+
 def test_a_single_word_may_stand_for_a_list() -> None:
     settings = read(
         "people: {a: U0ANN}\npermissions: {resolve: a}\nroutes: [{to: slack, mention: '@a here U0BOB'}]\n"

@@ -101,7 +101,7 @@ async def later(bot: Bot, by: timedelta) -> None:
 
 
 async def test_an_alert_in_two_channels_owes_each_its_message_and_every_line(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         assert await entries(bot) == [("view", "#alerts"), ("view", "#ops")]
         await bot.alerting.acknowledge(1, "U1")
@@ -111,7 +111,7 @@ async def test_an_alert_in_two_channels_owes_each_its_message_and_every_line(dat
 
 
 async def test_the_reasons_are_kept_with_the_alert(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         await bot.alerting.acknowledge(1, "U1")
         assert await reasons(bot) == [
@@ -130,7 +130,7 @@ async def test_a_severity_that_rises_adds_places_and_one_that_falls_takes_none_a
         title="cpu",
         question=Threshold(field="cpu", steps=((Severity.CRITICAL, 93), (Severity.MEDIUM, 90))),
     )
-    async with running(database, (RuleGroup(rules=(growing,)),), TWO_CHANNELS) as bot:
+    async with running(database, (RuleGroup(rules=(growing,)),), plan=TWO_CHANNELS) as bot:
         await bot.sees(WARM)
         assert await entries(bot) == [("view", "#alerts")]
         await bot.sees(HOT)
@@ -144,7 +144,7 @@ async def test_a_severity_that_rises_adds_places_and_one_that_falls_takes_none_a
 
 
 async def test_an_alert_for_the_digest_alone_owes_no_message(database: Database) -> None:
-    async with running(database, RULES, plan(route("digest"))) as bot:
+    async with running(database, RULES, plan=plan(route("digest"))) as bot:
         await bot.sees(HOT)
         await bot.alerting.acknowledge(1, "U1")
         await bot.sees(COLD)
@@ -158,9 +158,9 @@ async def test_an_alert_for_the_digest_alone_owes_no_message(database: Database)
 async def test_what_was_told_somewhere_goes_on_being_told_there_after_the_routes_changed(
     database: Database,
 ) -> None:
-    async with running(database, RULES, plan(route("#old"))) as bot:
+    async with running(database, RULES, plan=plan(route("#old"))) as bot:
         await bot.sees(HOT)
-    async with running(database, RULES, plan(route("#new"))) as bot:
+    async with running(database, RULES, plan=plan(route("#new"))) as bot:
         await bot.alerting.acknowledge(1, "U1")
         assert await entries(bot) == [("view", "#old"), ("acknowledged", "#old")]
         await bot.alerting.resolve(1, "U1")
@@ -172,7 +172,7 @@ async def test_what_was_told_somewhere_goes_on_being_told_there_after_the_routes
 
 
 async def test_show_again_makes_every_message_true(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         async with database.transaction() as connection:
             await connection.execute(sa.update(outbox).values(state="done"))
@@ -184,9 +184,9 @@ async def test_show_again_makes_every_message_true(database: Database) -> None:
 
 
 async def test_each_step_is_said_once_whoever_asks_and_however_often(open_database: Opener) -> None:
-    async with running(open_database(), RULES, TWO_CHANNELS) as bot:
+    async with running(open_database(), RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
-        others = [Bot(open_database(), RULES, TWO_CHANNELS) for _ in range(3)]
+        others = [Bot(open_database(), RULES, plan=TWO_CHANNELS) for _ in range(3)]
         for each in [bot, *others]:
             each.clock.now = NOON + 5 * MINUTE
         await asyncio.gather(*(each.escalating.tick() for each in [bot, *others] * 2))
@@ -202,7 +202,7 @@ async def test_each_step_is_said_once_whoever_asks_and_however_often(open_databa
 
 
 async def test_a_step_for_another_channel_shows_the_alert_there_first(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         await later(bot, 5 * MINUTE)
         await later(bot, 10 * MINUTE)
@@ -219,7 +219,7 @@ async def test_a_step_for_another_channel_shows_the_alert_there_first(database: 
 
 
 async def test_acknowledging_stops_it_and_taking_it_back_begins_it_again(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         bot.clock.move(4 * MINUTE)
         await bot.alerting.acknowledge(1, "U1")
@@ -233,7 +233,7 @@ async def test_acknowledging_stops_it_and_taking_it_back_begins_it_again(databas
 
 
 async def test_a_problem_that_returns_escalates_again_from_its_first_step(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         await later(bot, 5 * MINUTE)
         await bot.sees(COLD)
@@ -245,7 +245,7 @@ async def test_a_problem_that_returns_escalates_again_from_its_first_step(databa
 
 
 async def test_a_silence_pauses_it_and_its_end_lets_it_go_on(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         bot.clock.move(3 * MINUTE)
         await bot.alerting.silence(1, "U1", HOUR)
@@ -261,7 +261,7 @@ async def test_a_silence_pauses_it_and_its_end_lets_it_go_on(database: Database)
 
 
 async def test_after_an_outage_one_line_says_all_that_was_missed(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
         await later(bot, 3 * HOUR)
         ((channel, text, names, _), (other, _, none, _)) = await lines(bot)
@@ -273,7 +273,7 @@ async def test_after_an_outage_one_line_says_all_that_was_missed(database: Datab
 async def test_first_seen_goes_on_after_an_acknowledgement_and_says_what_cannot_be_reached(
     database: Database,
 ) -> None:
-    async with running(database, RULES, plan(route("slack", escalation="persists"))) as bot:
+    async with running(database, RULES, plan=plan(route("slack", escalation="persists"))) as bot:
         await bot.sees(HOT)
         await bot.alerting.acknowledge(1, "U1")
         await later(bot, HOUR)
@@ -283,9 +283,9 @@ async def test_first_seen_goes_on_after_an_acknowledgement_and_says_what_cannot_
 
 
 async def test_an_escalation_that_the_file_no_longer_has_ends(database: Database) -> None:
-    async with running(database, RULES, TWO_CHANNELS) as bot:
+    async with running(database, RULES, plan=TWO_CHANNELS) as bot:
         await bot.sees(HOT)
-    async with running(database, RULES, plan(policies=())) as bot:
+    async with running(database, RULES, plan=plan(policies=())) as bot:
         await later(bot, HOUR)
         assert await lines(bot) == []
         async with database.snapshot() as connection:
@@ -298,7 +298,7 @@ async def test_an_escalation_that_the_file_no_longer_has_ends(database: Database
 
 async def test_held_alerts_are_told_in_the_morning_in_one_message(database: Database) -> None:
     night = plan(route("slack", mention=("ethan",)), quiet_hours=(HELD_NIGHT,))
-    async with running(database, RULES, night) as bot:
+    async with running(database, RULES, plan=night) as bot:
         bot.clock.now = NOON.replace(hour=23)
         await bot.sees(WARM, resource="a")
         await bot.sees(WARM, resource="b")
@@ -324,7 +324,7 @@ async def test_held_alerts_are_told_in_the_morning_in_one_message(database: Data
 
 async def test_an_alert_that_stands_already_is_not_held_back_and_names_nobody(database: Database) -> None:
     night = plan(route("slack", mention=("ethan",)), quiet_hours=(HELD_NIGHT,))
-    async with running(database, RULES, night) as bot:
+    async with running(database, RULES, plan=night) as bot:
         bot.clock.now = NOON.replace(hour=21, minute=50)
         await bot.sees(WARM)
         await bot.sees(COLD)
@@ -338,7 +338,7 @@ async def test_an_alert_that_stands_already_is_not_held_back_and_names_nobody(da
 
 
 async def test_in_quiet_hours_a_lesser_alert_is_told_at_once_and_names_nobody(database: Database) -> None:
-    async with running(database, RULES, plan(route("slack"), quiet_hours=(NIGHT,))) as bot:
+    async with running(database, RULES, plan=plan(route("slack"), quiet_hours=(NIGHT,))) as bot:
         bot.clock.now = NOON.replace(hour=23)
         await bot.sees(WARM)
         assert await entries(bot) == [("view", "#alerts")]
