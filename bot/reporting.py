@@ -106,7 +106,7 @@ class Reporting:
         now = self.clock()
         source, settings = Source(kind=SourceKind.JOB, name=name), self.settings.jobs.get(name)
         async with self.database.snapshot() as connection:
-            found = await runs.page(connection, RunFilter(job=name, limit=SHOWN))
+            found = await runs.page(connection, RunFilter(job=name, limit=SHOWN, ended=True))
             took = await rollups.hours(connection, source, DURATION, hour_of(now - _WEEK), now)
             last = found.runs[0].finished_at if found.runs else None
             return JobDetail(

@@ -35,6 +35,7 @@ def warnings(settings: Settings) -> tuple[Mistake, ...]:
         *_unused_escalations(settings),
         *_open_door(settings),
         *_routing(settings),
+        *_without_cursor(settings),
     ]
     return tuple(sorted(set(found), key=lambda found: (found.line, found.column, found.path)))
 
@@ -210,3 +211,13 @@ def _severity_hint(word: str) -> str:
         return f"write '{parse_severity(word).word}'"
     except ValueError:
         return f"write one of {', '.join(_SEVERITY_WORDS)}"
+
+
+def _without_cursor(settings: Settings) -> Iterator[Mistake]:
+    for number, log in enumerate(settings.run_logs):
+        if log.query is not None and not re.search(r":cursor\b", log.query):
+            yield settings.document.mistake(
+                ("run_logs", number, "query"),
+                "the query does not say :cursor, so it gives the same rows each time",
+                "write WHERE id > :cursor ORDER BY id",
+            )

@@ -19,6 +19,7 @@ def inconsistencies(document: Document) -> Iterator[Mistake]:
     yield from _same_names(document)
     yield from _groups(document)
     yield from _rotations(document)
+    yield from _pings(document)
 
 
 def check_entries(data: Any, path: Path = ("checks",)) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -164,6 +165,20 @@ def _same_names(document: Document) -> Iterator[Mistake]:
             line = document.place(taken[name], key=True).line
             yield document.mistake(
                 path, f"this name is already taken on line {line}", "choose another", key=True
+            )
+
+
+def _pings(document: Document) -> Iterator[Mistake]:
+    """A ping address must lead to one job."""
+    first: dict[str, str] = {}
+    for name, job in entries(document.data, "jobs"):
+        ping = job.get("ping")
+        if isinstance(ping, str) and first.setdefault(ping.strip().lower(), name) != name:
+            line = document.place(("jobs", first[ping.strip().lower()], "ping")).line
+            yield document.mistake(
+                ("jobs", name, "ping"),
+                f"this is already the ping address of the job on line {line}",
+                "give each job a UUID of its own; uuidgen makes one",
             )
 
 

@@ -51,6 +51,9 @@ from tests.config.reading import read
          "2: routes[0].match: no alert has the severity 'urgent' here; write one of critical, high, medium, low"),
         ("http: {bind: '0.0.0.0:80'}\n",
          "1: http.bind: other machines can reach it, and without a token the API answers nobody; set http.token"),
+        ("jobs: {}\nrun_logs: [{sql: 'sqlite:///a.db', query: SELECT id AS cursor FROM a}]\n",
+         "2: run_logs[0].query: the query does not say :cursor, so it gives the same rows each time; "
+         "write WHERE id > :cursor ORDER BY id"),
     ],
 )  # fmt: skip
 def test_what_is_probably_not_meant_is_told(text: str, message: str) -> None:
