@@ -27,17 +27,14 @@ async def mean(
     roll-ups, so that it costs the same however much was reported.
     """
     hour = hour_of(now)
-    same = [await _hour(connection, source, field, hour - timedelta(days=day)) for day in range(1, 8)]
-    if sum(count > 0 for count, _ in same) >= _ENOUGH_DAYS:
+    days = [hour - timedelta(days=day) for day in range(1, 8)]
+    same = [each for each in await rollups.sums_of_hours(connection, source, field, days) if each[0]]
+    if len(same) >= _ENOUGH_DAYS:
         return sum(total for _, total in same) / sum(count for count, _ in same)
     count, total = await rollups.sums(connection, source, field, hour_of(now - WEEK), hour + HOUR)
     if count:
         return total / count
     return await _mean_of_new(database, connection, source, field, now)
-
-
-async def _hour(connection: AsyncConnection, source: Source, field: str, hour: datetime) -> tuple[int, float]:
-    return await rollups.sums(connection, source, field, hour, hour + HOUR)
 
 
 async def _mean_of_new(
