@@ -47,6 +47,7 @@ class EventKind(StrEnum):
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
     EXPIRED = "expired"
+    ESCALATED = "escalated"
     FLAPPING = "flapping"
     STEADY = "steady"
     RELEASED = "released"
