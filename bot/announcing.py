@@ -70,8 +70,11 @@ class Announcer:
     ) -> bool:
         """Queue a line for the alert's thread in a place; False when its key was queued before.
 
-        A `loud` one names `mentions`, and of a P1 or P2 it shows in the channel as well.
+        A `loud` one names `mentions`, and of a P1 or P2 it shows in the channel as well. Beside Slack there are no
+        threads: there only an escalation is a line, the rest follows from the alert's state.
         """
+        if not place.is_slack and event.kind is not EventKind.ESCALATED:
+            return False
         lane = lane_of(place)
         payload: dict[str, Any] = {
             "event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
@@ -117,6 +120,8 @@ class Announcer:
         self, connection: Connection, alert: Alert, places: Sequence[Place], now: datetime, *, urgent: bool
     ) -> None:
         for place in places:
+            if not place.is_slack and not urgent:
+                continue  # nothing is edited there, and a count is no news
             await outbox.mark_stale(
                 self.database,
                 connection,

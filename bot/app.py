@@ -18,6 +18,7 @@ import bot
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
+from bot.channels.outlets import Outlets, critical_only
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
@@ -25,9 +26,11 @@ from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
+from bot.fallback import Fallback
 from bot.following.following import Following
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.outward import Outward
 from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
@@ -70,7 +73,19 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
-        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
+        self.outlets = Outlets(settings.destinations, clock=clock, system=settings.name)
+        sparing = critical_only(settings.destinations)
+        plan = plan_of(settings, deliverable=frozenset(self.outlets.by_name), critical_only=sparing)
+        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan)
+        self.outward = Outward(
+            database=self.database,
+            clock=clock,
+            zone=settings.timezone,
+            system=settings.name,
+            channel=slack.channel,
+            outlets=self.outlets.by_name,
+            people={ids[0]: name for name, ids in settings.people.items() if len(ids) == 1},
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -87,6 +102,18 @@ class Tocsin:
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            outward=self.outward,
+        )
+        self.fallback = Fallback(
+            database=self.database,
+            clock=clock,
+            wake=self.notifier.wake,
+            silent_since=lambda: self.notifier.silent_since,
+            zone=settings.timezone,
+            names=tuple(
+                name for name, each in settings.destinations.items() if each.enabled and each.fallback
+            ),
+            critical_only=sparing,
         )
         rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
@@ -224,12 +251,14 @@ class Tocsin:
     async def start(self) -> None:
         """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""
         self._resources.push_async_callback(self._session.close)
+        self._resources.push_async_callback(self.outlets.close)
         self._resources.push_async_callback(self.database.close)
         self.database.hold_alone()
         await upgrade(self.database)
         if self.database.is_sqlite:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
+        await self.outward.begin()
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
@@ -237,6 +266,7 @@ class Tocsin:
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
         self.scheduler.add_tick("escalations", self.escalating.tick)
+        self.scheduler.add_tick("fallback", self.fallback.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
