@@ -77,7 +77,7 @@ def listen() -> None:
 class AppriseOutlet:
     """One Apprise address. `threads` lends a thread at a time. Raises ValueError for an address it does not know."""
 
-    understands = EVERYTHING
+    understands = EVERYTHING - {NewsKind.ACKNOWLEDGED}  # people see in Slack who looks at it
 
     def __init__(self, address: str, threads: Executor, *, system: str) -> None:
         listen()

@@ -12,13 +12,13 @@ import httpx
 from bot.blocks.plain import Letter, as_card
 from bot.channels.outlet import Request, post
 from bot.domain.clock import Clock
-from bot.domain.news import EVERYTHING
+from bot.domain.news import EVERYTHING, NewsKind
 
 
 class GoogleChat:
     """One space, by the address its webhook was given."""
 
-    understands = EVERYTHING
+    understands = EVERYTHING - {NewsKind.ACKNOWLEDGED}  # people see in Slack who looks at it
 
     def __init__(self, client: httpx.AsyncClient, url: str, *, clock: Clock) -> None:
         self._client, self._clock = client, clock

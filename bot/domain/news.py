@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -24,7 +24,6 @@ class NewsKind(StrEnum):
 
 
 EVERYTHING = frozenset(NewsKind)
-_SAID = {NewsKind.ACKNOWLEDGED: "acknowledged", NewsKind.RESOLVED: "resolved"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,9 +85,10 @@ def _was_told(heard: Heard | None, alert: Alert, *, in_doubt: bool) -> bool:
 
 def heard_after(kind: NewsKind, heard: Heard | None, alert: Alert) -> Heard:
     """What a destination has heard once this was told."""
-    if heard is not None and kind in (NewsKind.ACKNOWLEDGED, NewsKind.RESOLVED):
-        times = alert.reopened if kind is NewsKind.RESOLVED else heard.times
-        return Heard(state=_SAID[kind], severity=heard.severity, times=times)
+    if kind is NewsKind.RESOLVED:
+        return Heard(state="resolved", severity=alert.severity, times=alert.reopened)
+    if kind is NewsKind.ACKNOWLEDGED and heard is not None:
+        return replace(heard, state="acknowledged")
     return Heard(state="firing", severity=alert.severity, times=alert.reopened)
 
 

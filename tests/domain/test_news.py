@@ -52,6 +52,10 @@ def so(severity: Severity = P2, **changes: Any) -> Alert:
 def test_what_is_missing_is_told(heard: str | None, now: Alert, told: NewsKind | None) -> None:
     before = None if heard is None else Heard.read(heard)
     assert next_news(before, now, EVERYTHING, NOON) == told
+    if told is not None:
+        after = heard_after(told, before, now)
+        rest = NewsKind.ACKNOWLEDGED if now.status is Status.ACKNOWLEDGED and told is NewsKind.FIRING else None
+        assert next_news(after, now, EVERYTHING, NOON, in_doubt=True) == rest, "not twice"
 
 
 def test_who_does_not_understand_an_end_is_not_told_of_it() -> None:
@@ -66,6 +70,8 @@ def test_who_does_not_understand_an_end_is_not_told_of_it() -> None:
 def test_an_end_is_told_when_the_beginning_perhaps_arrived(heard: Heard | None) -> None:
     over = so(reopened=0 if heard is None else 1, **OVER)
     assert next_news(heard, over, EVERYTHING, NOON, in_doubt=True) is NewsKind.RESOLVED
+    after = heard_after(NewsKind.RESOLVED, heard, over)
+    assert next_news(after, over, EVERYTHING, NOON, in_doubt=True) is None
 
 
 @st.composite
