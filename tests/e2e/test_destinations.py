@@ -287,6 +287,7 @@ async def test_what_slack_said_first_the_fallback_leaves_unsaid(tmp_path: Path) 
         told.workspace.clear_faults()
         told.skip(MINUTE)
         await told.alert("Bad: urgent")
+        await told.settle()
         out.mail.refusal = None
         told.skip(10 * MINUTE)
         await told.settle()
