@@ -100,7 +100,7 @@ class MailServer:
         """Its address as Apprise takes it."""
         return f"mailto://127.0.0.1:{self.port}?from=tocsin@example.org&to=ops@example.com"
 
-    async def handle_RCPT(  # noqa: PLR0913
+    async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if self.refusal is not None:

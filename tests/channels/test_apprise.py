@@ -214,6 +214,8 @@ async def test_discord_gets_the_text(threads: Threads, monkeypatch: pytest.Monke
     async with receiving() as receiver:
         receiver.status = 204
         monkeypatch.setattr(NotifyDiscord, "notify_url", receiver.url)
-        await AppriseOutlet(f"discord://{'1' * 18}/{'t' * 40}", threads.lane("it"), system="Shop").tell(letter(), "k")
+        await AppriseOutlet(f"discord://{'1' * 18}/{'t' * 40}", threads.lane("it"), system="Shop").tell(
+            letter(), "k"
+        )
         (taken,) = receiver.seen
     assert "backend" in taken.body.decode()

@@ -68,9 +68,7 @@ def chat(client: httpx.AsyncClient, url: str) -> GoogleChat:
 EACH: list[Callable[[httpx.AsyncClient, str], Outlet]] = [webhook, pagerduty, sentry, chat]
 
 
-async def test_a_webhook_is_signed_and_carries_its_key(
-    client: httpx.AsyncClient, receiver: Receiver
-) -> None:
+async def test_a_webhook_is_signed_and_carries_its_key(client: httpx.AsyncClient, receiver: Receiver) -> None:
     await webhook(client, receiver.url).tell(letter(), "the-key")
 
     (taken,) = receiver.taken

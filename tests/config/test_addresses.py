@@ -48,7 +48,12 @@ def test_both_forms_of_google_chat_are_one_address() -> None:
 @pytest.mark.parametrize(
     ("kind", "address", "message", "suggestion"),
     [
-        ("url", "mailtoo://secret:secret@example.com", "nothing is known that begins with mailtoo://", "mailto"),
+        (
+            "url",
+            "mailtoo://secret:secret@example.com",
+            "nothing is known that begins with mailtoo://",
+            "mailto",
+        ),
         ("url", "discord://secret", "this address of discord:// is not complete", "discord://{webhook_id}"),
         ("url", "a-secret-alone", "this is not an address", "mailtos://"),
         ("url", "msteams://secret/a/b/c", "msteams:// is gone", "workflow"),

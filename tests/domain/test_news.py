@@ -54,7 +54,9 @@ def test_what_is_missing_is_told(heard: str | None, now: Alert, told: NewsKind |
     assert next_news(before, now, EVERYTHING, NOON) == told
     if told is not None:
         after = heard_after(told, before, now)
-        rest = NewsKind.ACKNOWLEDGED if now.status is Status.ACKNOWLEDGED and told is NewsKind.FIRING else None
+        rest = (
+            NewsKind.ACKNOWLEDGED if now.status is Status.ACKNOWLEDGED and told is NewsKind.FIRING else None
+        )
         assert next_news(after, now, EVERYTHING, NOON, in_doubt=True) == rest, "not twice"
 
 

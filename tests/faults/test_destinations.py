@@ -27,7 +27,9 @@ routes: [{to: [hook, email]}]
 """
 
 
-@pytest.mark.parametrize("place", ["after_commit", "after_claim", "before_post", "after_post", "after_record"])
+@pytest.mark.parametrize(
+    "place", ["after_commit", "after_claim", "before_post", "after_post", "after_record"]
+)
 async def test_after_a_kill_every_destination_is_told_and_hears_the_end(tmp_path: Path, place: str) -> None:
     async with mailing() as mail, receiving() as http:
         environ = {"HTTP": http.url, "MAIL_URL": mail.url}
