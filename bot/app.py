@@ -20,11 +20,15 @@ from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
+from bot.config.plans import plan_of, rotations_of
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
+from bot.escalating import Escalating
+from bot.following.following import Following
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
 from bot.reporting import Reporting
@@ -34,7 +38,10 @@ from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.pings import PingRoutes
+from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
@@ -62,7 +69,8 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
-        self.announcer = Announcer(database=self.database, channel=slack.channel)
+        rotations = rotations_of(settings)
+        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -76,7 +84,7 @@ class Tocsin:
             destinations={"slack": SlackDestination(self.client)},
             default_channel=slack.channel,
             clock=clock,
-            mention=lambda mention: mention_of(mention, settings),
+            mention=lambda names: mention_of(names, settings, rotations, clock()),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)
@@ -104,12 +112,22 @@ class Tocsin:
             other_terms=rules.other_terms,
             clock=clock,
         )
+        self.following = Following(
+            settings=settings,
+            database=self.database,
+            monitoring=self.monitoring,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
         self.alerting = Alerting(
             database=self.database,
             announcer=self.announcer,
             silencing=self.silencing,
             clock=clock,
             wake=self.notifier.wake,
+        )
+        self.escalating = Escalating(
+            database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
         )
         self.reporting = Reporting(
             database=self.database, settings=settings, clock=clock, troubles=self.troubles
@@ -136,10 +154,18 @@ class Tocsin:
             dedupe=settings.defaults.dedupe,
             expire=settings.defaults.expire,
         )
+        addresses = Addresses(
+            database=self.database,
+            key=settings.http.ping_key.get_secret_value() if settings.http.ping_key else "",
+            jobs={name: job.ping for name, job in settings.jobs.items()},
+        )
+        pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
         self.http = HttpServer(
-            monitoring=self.monitoring,
-            alerts=AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
-            clock=clock,
+            routes=(
+                PingRoutes(addresses=addresses, pinging=pinging),
+                RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
+                AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
+            ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
             health=self.health,
@@ -209,6 +235,7 @@ class Tocsin:
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
@@ -216,6 +243,7 @@ class Tocsin:
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)
         self._tasks = [
             self.monitoring.start(),
+            self.following.start(),
             asyncio.create_task(self.notifier.run(), name="notifier"),
             asyncio.create_task(self.socket.run(), name="slack"),
         ]
@@ -248,6 +276,7 @@ class Tocsin:
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()
+        await self.following.stop()
         await self.monitoring.stop()
         await self.notifier.stop()
         for task in self._tasks:
@@ -263,6 +292,7 @@ class Tocsin:
             "The database cannot be written": self.monitoring.trouble,
             "Messages cannot be delivered": self.notifier.trouble,
             "Slack is not connected": self.socket.trouble,
+            "A run log cannot be read": self.following.trouble,
         }
         return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
 
@@ -272,6 +302,7 @@ class Tocsin:
             "database": self.monitoring.trouble,
             "delivery": self.notifier.trouble,
             "slack": self.socket.trouble,
+            "run_logs": self.following.trouble,
         }
         try:
             async with self.database.snapshot() as connection:

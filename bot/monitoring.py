@@ -65,6 +65,7 @@ class _Item:
     run: Run | None = None
     start: Start | None = None
     rules: tuple[RuleGroup, ...] | None = None
+    past: bool = False
     answer: asyncio.Future[bool] | None = None
 
 
@@ -118,13 +119,14 @@ class Monitoring:
         """
         await self._ask(_Item(cleaned(observation), rules=rules))
 
-    async def record_run(self, run: Run) -> bool:
+    async def record_run(self, run: Run, *, past: bool = False) -> bool:
         """Record a run; returns after the commit. False when its `run_id` is known.
 
+        `past`: it ended long before anybody listened, so it is kept and shown, and no rule is asked.
         Raises DatabaseError and OSError, at once, while the database cannot be written.
         """
         run = self._jobs.measured(cleaned_run(run))
-        return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run))
+        return await self._ask(_Item(cleaned(observation_of(run, self._clock())), run=run, past=past))
 
     async def record_start(self, job: str, rid: str | None, at: datetime) -> bool:
         """Record that a run has begun; returns after the commit. False when that is known. Raises DatabaseError.
@@ -292,6 +294,11 @@ class Monitoring:
         if before is not None and before.at > observation.at:
             await self._keep(connection, item, observation.state)
             return True  # late news: kept, but the last word stands
+        if item.past:
+            await sources.put(
+                self._database, connection, observation, before.streaks if before else {}, before
+            )
+            return True
         if item.run is not None:
             observation = await self._jobs.look_back(connection, item.run, begun, observation)
         groups = self._rulebook.groups_for(observation.source, watch=observation.watch)

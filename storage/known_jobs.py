@@ -74,6 +74,12 @@ async def introduce(database: Database, connection: AsyncConnection, job: str, n
     return (await connection.execute(statement.returning(known_jobs.c.job))).scalar_one_or_none() is not None
 
 
+async def is_known(connection: AsyncConnection, job: str) -> bool:
+    """Whether a job was configured once, or made itself heard."""
+    query = sa.select(known_jobs.c.job).where(known_jobs.c.job == job)
+    return await connection.scalar(query) is not None
+
+
 async def count_introduced(connection: AsyncConnection, since: datetime) -> int:
     """How many jobs that the configuration does not know were first heard of since an instant."""
     query = sa.select(sa.func.count()).where(known_jobs.c.introduced, known_jobs.c.known_since >= since)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,13 @@ async def end(connection: AsyncConnection, run: Run, given_up_before: datetime) 
 async def of_job(connection: AsyncConnection, job: str) -> list[OpenRun]:
     """A job's open runs, oldest first."""
     return [_open_run(row) for row in await connection.execute(_OF_JOB, {"job": job})]
+
+
+async def of_jobs(connection: AsyncConnection, jobs: Iterable[str]) -> list[OpenRun]:
+    """The open runs of some jobs, oldest first."""
+    query = sa.select(open_runs).where(open_runs.c.job.in_(list(jobs)))
+    rows = await connection.execute(query.order_by(open_runs.c.started_at, open_runs.c.id))
+    return [_open_run(row) for row in rows]
 
 
 async def list_all(connection: AsyncConnection) -> list[OpenRun]:

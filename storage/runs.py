@@ -13,14 +13,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.domain.jobs import PastRun, Record
 from bot.domain.rollup import Tally
 from bot.domain.run import REFUSED, Run, RunStatus, search_text
-from bot.domain.run_filter import Cursor, RunFilter, RunPage
+from bot.domain.run_filter import Count, Cursor, RunFilter, RunPage
 from checks.result import Value
 from storage.database import Database
 from storage.tables import Instant, run_outputs, runs
 
 _instant = Instant()
+_ENDED = runs.c.status != RunStatus.LOG.value  # what a job only said is no part of its record
 _UNTIL = sa.and_(
-    runs.c.job == sa.bindparam("job"), runs.c.finished_at <= sa.bindparam("until", type_=_instant)
+    runs.c.job == sa.bindparam("job"), runs.c.finished_at <= sa.bindparam("until", type_=_instant), _ENDED
 )
 _WITHIN = sa.and_(_UNTIL, runs.c.finished_at > sa.bindparam("since", type_=_instant))
 # A value of the JSON text; read in Python it would cost every run of the window its fields.
@@ -180,6 +181,8 @@ def _where(query: sa.Select[Any], wanted: RunFilter) -> sa.Select[Any]:
         query = query.where(runs.c.job == wanted.job)
     if wanted.status is not None:
         query = query.where(runs.c.status == wanted.status.value)
+    if wanted.ended:
+        query = query.where(_ENDED)
     if wanted.since is not None:
         query = query.where(runs.c.finished_at >= wanted.since)
     if wanted.until is not None:
@@ -191,13 +194,42 @@ def _where(query: sa.Select[Any], wanted: RunFilter) -> sa.Select[Any]:
     return query
 
 
+async def count(connection: AsyncConnection, wanted: RunFilter, most: int) -> Count:
+    """How many fit on all pages together, counted as far as `most`; a search counts in the newest it would read."""
+    every = _where(
+        sa.select(runs.c.id, runs.c.search) if wanted.texts else sa.select(runs.c.id), wanted.newest()
+    )
+    reach = SEARCHED if wanted.texts else most
+    near = every.order_by(*_NEWEST).limit(reach).subquery()
+    query = sa.select(sa.func.count()).select_from(near)
+    for text in wanted.texts:
+        query = query.where(near.c.search.contains(text.casefold(), autoescape=True))
+    further = every.order_by(*_NEWEST).offset(reach).limit(1)
+    found = int(await connection.scalar(query) or 0)
+    if not wanted.texts and found < most:
+        return Count(number=found, exact=True)
+    return Count(number=found, exact=(await connection.execute(further)).first() is None)
+
+
+async def status_of(connection: AsyncConnection, run_id: str) -> RunStatus | None:
+    """How the run with this id ended; None when there is no such run."""
+    status = await connection.scalar(sa.select(runs.c.status).where(runs.c.run_id == run_id))
+    return None if status is None else RunStatus(status)
+
+
+async def are_of(connection: AsyncConnection, job: str) -> bool:
+    """Whether anything was ever stored of a job."""
+    query = sa.select(runs.c.id).where(runs.c.job == job).limit(1)
+    return await connection.scalar(query) is not None
+
+
 async def between(
     connection: AsyncConnection, start: datetime, end: datetime, jobs: Sequence[str] | None = None
 ) -> list[Run]:
-    """Runs that ended in [start, end), oldest first."""
+    """Runs that ended in [start, end), oldest first; nothing that a job only said."""
     query = (
         sa.select(*_SHOWN)
-        .where(runs.c.finished_at >= start, runs.c.finished_at < end)
+        .where(runs.c.finished_at >= start, runs.c.finished_at < end, _ENDED)
         .order_by(runs.c.finished_at, runs.c.id)
     )
     if jobs is not None:

@@ -6,9 +6,7 @@ from bot.config.mistake import Mistake
 from bot.config.settings import Settings
 
 _SECTIONS = {
-    "routes": "every alert goes to Slack",
-    "destinations": "every alert goes to Slack",
-    "escalation": "nobody else is called when nobody acknowledges",
+    "destinations": "what routes send to them alone is told in Slack instead",
     "remedies": "nothing is recovered by itself",
     "checkins": "no cards are posted",
     "checklists": "no checklists are posted",
@@ -28,8 +26,6 @@ def not_yet(settings: Settings) -> tuple[Mistake, ...]:
         found.append(("digest", "its charts and patterns are left out"))
     if any(check.anomaly for check in settings.checks.values()):
         found.append(("checks", "`anomaly` is not looked for"))
-    if settings.run_logs:
-        found.append(("run_logs", "runs are heard of over HTTP and from tocsin exec"))
     warnings = (
         settings.document.mistake((name,), "this version does not act on it yet", what, key=True)
         for name, what in found

@@ -24,6 +24,7 @@ from bot.config import scalars as scalar
 from bot.config.section import Section
 from bot.config.suggest import near_or_choices
 from bot.domain.severity import Severity, parse_severity
+from checks._database import check_database_url
 from checks.kinds import kinds, options_of
 from checks.options import CheckOptions, Duration
 
@@ -308,11 +309,21 @@ class JobSettings(Alerting):
     anomaly: bool = Field(default=False, description="also alert when a field leaves its usual range")
 
 
+def _database_address(text: str) -> str:
+    check_database_url(text)
+    return text
+
+
 class RunLog(Section):
     """Where runs of jobs are read from: a file of JSON lines, or an audit table."""
 
-    path: str | None = Field(default=None, description="a file with one JSON object a line")
-    sql: str | None = Field(default=None, repr=False, description="the address of a database")
+    path: str | None = Field(
+        default=None,
+        description="a file with one JSON object a line, or a pattern such as `/var/log/runs-*.jsonl`",
+    )
+    sql: Annotated[str, AfterValidator(_database_address)] | None = Field(
+        default=None, repr=False, description="the address of a database, as a check of type sql takes it"
+    )
     query: str | None = Field(
         default=None, description="gives the rows after `:cursor`, with a column named cursor"
     )

@@ -19,6 +19,7 @@ _STATUSES = {
     "success": RunStatus.SUCCESS, "succeeded": RunStatus.SUCCESS, "ok": RunStatus.SUCCESS,
     "error": RunStatus.ERROR, "errors": RunStatus.ERROR, "failed": RunStatus.ERROR, "failure": RunStatus.ERROR,
     "fail": RunStatus.ERROR, "timeout": RunStatus.TIMEOUT, "timeouts": RunStatus.TIMEOUT,
+    "log": RunStatus.LOG,
 }  # fmt: skip
 _TOKEN = re.compile(r"[\"“”„]([^\"“”„]*)[\"“”„]|(\S+)")
 _MOST_CHOICES = 5

@@ -45,6 +45,10 @@ def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
          '1: people.oncall[1]: "ethan" is nobody under people; add it: people: {ethan: U0123ABCD}'),
         ("people: {admins: U0ADMIN}\npermissions: {silence: [admin]}\n",
          '2: permissions.silence[0]: "admin" is nobody under people; did you mean "admins"?'),
+        ("jobs:\n  a: {every: 1h, ping: 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n"
+         "  b: {every: 1h, ping: 5BF66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n",
+         "3: jobs.b.ping: this is already the ping address of the job on line 2; "
+         "give each job a UUID of its own; uuidgen makes one"),
         ("http: {bind: 8787}\n",
          "1: http.bind: 8787 is not an address to listen on; write host:port, such as 127.0.0.1:8787"),
         ("http: {bind: 'a:99999'}\n",
@@ -109,8 +113,10 @@ def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
         ("jobs: {a: {ping: abc}}\n", '1: jobs.a.ping: "abc" stands where a UUID belongs'),
         ("jobs: {defaults: {budgt: 1h}}\n", '1: jobs.defaults.budgt: unknown key; did you mean "budget"?'),
         (f"checks: {{a: {{{_HTTP}}}}}\njobs:\n  a: {{every: 5m}}\n", '3: jobs.a: this name is already taken on line 1; choose another'),
-        ("run_logs: [{path: a, sql: b, query: c}]\n", '1: run_logs[0].sql: "sql" stands beside "path"; keep one of path, sql'),
-        ("run_logs: [{sql: b}]\n", '1: run_logs[0]: the key "query" is missing; it gives the rows after :cursor'),
+        ("run_logs: [{path: a, sql: 'sqlite:///b', query: c}]\n", '1: run_logs[0].sql: "sql" stands beside "path"; keep one of path, sql'),
+        ("run_logs: [{sql: 'sqlite:///b'}]\n", '1: run_logs[0]: the key "query" is missing; it gives the rows after :cursor'),
+        ("run_logs: [{sql: b, query: c}]\n",
+         "1: run_logs[0].sql: this is not a database URL; write one such as postgresql://user@host/database or sqlite:///file.db"),
         ("run_logs: {path: a}\n", "1: run_logs: a mapping stands where a list such as [a, b] belongs"),
         ("run_logs: [{path: a, job: a +}]\n",
          "1: run_logs[0].job: 'a +' is not a condition: at character 4, mismatched input '<EOF>'"),
