@@ -103,6 +103,17 @@ class Standing:
     others_open: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """An incident with its alerts, the worst first, and the people who were called in. `uninvited` are those
+    whom Slack would not let in."""
+
+    incident: Incident
+    alerts: tuple[Alert, ...]
+    people: tuple[Invitation, ...]
+    uninvited: tuple[str, ...] = ()
+
+
 def begin(alert: Alert, who: str, asked_in: str, now: datetime) -> Incident | Unchanged:
     """A new incident around an alert. Its channel is named when its number is known."""
     if not alert.status.is_open:

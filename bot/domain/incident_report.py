@@ -51,9 +51,7 @@ _NOTES = {
 
 def timeline(notes: Iterable[Note], events: Mapping[int, Sequence[Event]]) -> list[Moment]:
     """Everything that happened, in order: the incident's own notes, and the events of its alerts by number."""
-    found = [
-        Moment(at=note.at, deed=_NOTES[note.kind], text=note.text, actor=note.actor) for note in notes
-    ]
+    found = [Moment(at=note.at, deed=_NOTES[note.kind], text=note.text, actor=note.actor) for note in notes]
     for alert_id, lines in events.items():
         found += [_moment(alert_id, event) for event in lines if event.kind is not EventKind.INCIDENT]
     return sorted(found, key=lambda moment: moment.at)[-_MOST_LINES:]
@@ -96,9 +94,7 @@ class _Names(dict[str, str]):
         return "Tocsin" if user is None else self.get(user) or plain(user)
 
 
-def _facts(
-    incident: Incident, alerts: Sequence[Alert], names: _Names, zone: ZoneInfo, now: datetime
-) -> str:
+def _facts(incident: Incident, alerts: Sequence[Alert], names: _Names, zone: ZoneInfo, now: datetime) -> str:
     severity = severity_of(incident, alerts)
     lines = [
         f"- Priority: {severity.priority} {severity.word}",

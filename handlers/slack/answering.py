@@ -151,6 +151,7 @@ class Answering:
             f"`/{prefix} oncall` who is on call, and who follows when",
             f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
             f"`/{prefix} silences` what is silenced, by whom, why and until when",
+            f"`/{prefix} incident list` the incidents; `/{prefix} incident report 3` sends a report as a file",
             f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]

@@ -24,6 +24,9 @@ from bot.scheduled import post_payload
 from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
+from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
+from handlers.slack.incidents import WORDS as INCIDENT_WORDS
+from handlers.slack.incidents import IncidentDesk
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
@@ -58,6 +61,7 @@ class Listeners:
         raised: Raising,
         people: People,
         silences: SilenceDesk,
+        incidents: IncidentDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -68,6 +72,7 @@ class Listeners:
         self._answering = answering
         self._people = people
         self._silences = silences
+        self._incidents = incidents
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
@@ -153,6 +158,8 @@ class Listeners:
         first, rest = first_word(word, text)
         if first in WORDS:
             return await self._silences.command(first, rest, body)
+        if first in INCIDENT_WORDS:
+            return await self._incidents.command(rest, body)
         return await self._answering.answer(word, text)
 
     # Buttons ----------------------------------------------------------------------------------------------
@@ -174,6 +181,8 @@ class Listeners:
             self._start(self._ask(value, body, respond), tell)
         elif kind == "silence":
             self._start(self._change_silence(name, value, body, respond, tell), tell)
+        elif kind == "incident":
+            self._start(self._incidents.press(value, body, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
@@ -234,6 +243,9 @@ class Listeners:
         if name != "history" and (no := await self._people.refusal(_PERMISSION.get(name, name), body)):
             await tell(f":lock: {no}")
             return
+        if name == "incident":
+            await self._incidents.press_alert(alert, body, tell)
+            return
         if asks or name == "history":
             await self._open(name, alert, body)
             return
@@ -286,6 +298,9 @@ class Listeners:
             return
         await ack()
         if body.get("type") != "view_submission":
+            return
+        if view.get("callback_id") in INCIDENT_WINDOWS:
+            self._start(self._incidents.submit(view, body), None)
             return
         if view.get("callback_id") == raising.CALLBACK:
             self._submit_raised(view, str(body["user"]["id"]))

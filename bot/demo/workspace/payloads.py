@@ -144,7 +144,7 @@ def channel_json(channel: Channel) -> Json:
         "is_mpim": False,
         "is_private": channel.is_private,
         "created": channel.created,
-        "creator": BOT_USER,
+        "creator": channel.creator or BOT_USER,
         "is_archived": channel.is_archived,
         "is_general": channel.name == "general",
         "unlinked": 0,
