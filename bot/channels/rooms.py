@@ -136,9 +136,8 @@ class Rooms:
         except SlackApiError as error:
             raise _meaning(error) from error
         except (aiohttp.ClientError, TimeoutError, OSError, asyncio.IncompleteReadError) as error:
-            raise RoomUncertain(
-                f"no answer from Slack to {method}: {error or type(error).__name__}"
-            ) from error
+            reason = str(error) or type(error).__name__
+            raise RoomUncertain(f"no answer from Slack to {method}: {reason}") from error
 
 
 def _meaning(error: SlackApiError) -> RoomRefused | RoomUncertain:

@@ -19,6 +19,7 @@ from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
+_WORDS = {"incident": "open, join or close incidents"}
 _REMEMBERED = timedelta(minutes=5)
 
 
@@ -41,7 +42,7 @@ class People:
         allowed: Sequence[str] | None = getattr(self._settings.permissions, action, None)
         if allowed is None or await self._holds(allowed, str(user.get("id"))):
             return None
-        return f"You may not {action} here. Ask {_listed(allowed)}."
+        return f"You may not {_WORDS.get(action, action)} here. Ask {_listed(allowed)}."
 
     async def on_call(self, names: Sequence[str]) -> list[str]:
         """Users on call at this moment: of the rotations among some names, of all of them when none is named."""
