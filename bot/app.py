@@ -91,6 +91,7 @@ class Tocsin:
             default_channel=slack.channel,
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
+            zone=settings.timezone,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)

@@ -16,6 +16,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.alerting import Alerting, UnknownAlert
 from bot.blocks.message import Message, outside
 from bot.blocks.overview import render_overview
+from bot.domain import recurrence as lately
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.run_filter import RunFilter
@@ -32,7 +33,7 @@ from handlers.slack.people import People
 from handlers.slack.raising import Raiser
 from handlers.slack.run_window import RunWindow
 from handlers.slack.silences import WINDOW, WORDS, SilenceDesk, channel_of, first_word
-from storage import alerts, outbox
+from storage import alerts, history, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Lane
 
@@ -266,7 +267,9 @@ class Listeners:
         elif name == "history":
             async with self._database.snapshot() as connection:
                 events = await alerts.history(connection, alert.id)
-            view = modals.history_modal(alert, events, origin)
+                began = await history.beginnings(connection, alert.fingerprint, self._clock() - lately.WINDOW)
+            again = lately.recurrence(began, self._answering.settings.timezone).words()
+            view = modals.history_modal(alert, events, origin, again)
         else:
             view = modals.note_modal(name, alert, origin)
         await self._client.views_open(trigger_id=body["trigger_id"], view=view)

@@ -74,3 +74,27 @@ def test_what_is_probably_not_meant_is_told(text: str, message: str) -> None:
 )
 def test_what_is_meant_is_not_told(text: str) -> None:
     assert warnings(read(text)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "checks: {a: {type: env, required: {A: url}, anomaly: true}}",
+            "nobody knows which of its fields to watch, so nothing is ever unusual; name them, such as [orders]",
+        ),
+        ("checks: {a: {type: system, anomaly: [cpu_percnt]}}", "has no field cpu_percnt"),
+        ("checks: {a: {type: system, forecast: 6h, thresholds: {cpu_percent: 9}}}", "so nothing is foretold"),
+        ("jobs: {a: {every: 1h, forecast: 7d}}", "without a budget nothing is foretold; set budget"),
+    ],
+)
+def test_asking_the_past_for_what_it_cannot_tell_is_said(text: str, said: str) -> None:
+    assert any(said in str(warning) for warning in warnings(read(text)))
+
+
+def test_what_the_past_can_tell_is_not_warned_about() -> None:
+    text = (
+        "checks: {a: {type: system, anomaly: true, forecast: 6h, thresholds: {disk_percent: 80}}}\n"
+        "jobs: {b: {every: 1h, budget: 5m, forecast: 7d, anomaly: true}}\n"
+    )
+    assert warnings(read(text)) == ()

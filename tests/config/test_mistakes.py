@@ -76,7 +76,7 @@ def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
          "write critical (P1), high (P2, ERROR), medium (P3, WARNING) or low (P4)"),
         (check("failures: 0"), "2: checks.a.failures: 0 is too small; it must be at least 1"),
         (check("failures: few"), '2: checks.a.failures: "few" stands where a whole number belongs'),
-        (check("anomaly: maybe"), '2: checks.a.anomaly: "maybe" stands where true or false belongs'),
+        (check("anomaly: maybe"), '2: checks.a.anomaly: "maybe" stands where true, false or a list of fields belongs; write true or [field]'),
         (check("mention: '@onkall'"), '2: checks.a.mention: "onkall" is nobody under people; add it: people: {onkall: U0123ABCD}'),
         (check("between: morning"), '2: checks.a.between: "morning" is not a part of the day; write one such as "07:30-23:59"'),
         (check("due: '25:00'"), '2: checks.a.due: "25:00" is not a time of day; write one such as "07:30"'),

@@ -187,7 +187,7 @@ async def test_two_who_press_at_once_get_one_incident_and_both_are_told(shop: St
     await asyncio.gather(shop.press(message, "incident", ALEX), shop.press(message, "incident", KIM))
     await shop.tocsin.listeners.finish()
     await ticked(shop)
-    said = [shown((await shop.told(user, "ncident #1"))) for user in (ALEX, KIM)]
+    said = [shown(await shop.told(user, "ncident #1")) for user in (ALEX, KIM)]
     assert sorted("You opened" in each for each in said) == [False, True]
     assert list(channels(shop)) == [CHANNEL]
     assert {ALEX, KIM} <= channels(shop)[CHANNEL].members

@@ -71,7 +71,6 @@ async def test_a_report_file_whose_answer_was_lost_is_not_sent_again(tmp_path: P
         assert len([m for m in in_incident(told) if m.get("files")]) == 1
 
 
-
 async def test_a_slack_that_is_away_delays_the_steps_and_loses_none(tmp_path: Path) -> None:
     async with story(tmp_path) as told:
         await told.looked()
