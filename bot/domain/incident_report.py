@@ -38,6 +38,18 @@ _DEEDS = {
     EventKind.SILENCED: "silenced",
     EventKind.UNSILENCED: "ended the silence of",
     EventKind.EXPIRED: "expired",
+    EventKind.ESCALATED: "was escalated",
+    EventKind.FLAPPING: "began to go back and forth",
+    EventKind.STEADY: "stayed bad",
+    EventKind.RELEASED: "is no longer explained by another",
+}
+_BY_ITSELF = {
+    EventKind.ACKNOWLEDGED: "was acknowledged",
+    EventKind.UNACKNOWLEDGED: "is acknowledged no longer",
+    EventKind.RESOLVED: "was resolved",
+    EventKind.SILENCED: "was silenced",
+    EventKind.UNSILENCED: "is no longer silenced",
+    EventKind.SEVERITY: "changed severity",
 }
 _NOTES = {
     NoteKind.OPENED: "opened the incident",
@@ -59,6 +71,8 @@ def timeline(notes: Iterable[Note], events: Mapping[int, Sequence[Event]]) -> li
 
 def _moment(alert_id: int, event: Event) -> Moment:
     deed = _DEEDS.get(event.kind, event.kind.value.replace("_", " "))
+    if event.actor is None:
+        deed = _BY_ITSELF.get(event.kind, deed)
     return Moment(at=event.at, deed=deed, text=event.text, actor=event.actor, alert_id=alert_id)
 
 
