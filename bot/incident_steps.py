@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from bot import failpoint
-from bot.announcing import Announcer, view_priority
+from bot.announcing import Announcer
 from bot.blocks.incidents import ASK, CARD, render_note, render_runbook
 from bot.blocks.message import Message, outside
 from bot.channels.rooms import MANAGE_SCOPE, RoomRefused, Rooms, RoomUncertain
@@ -33,9 +33,11 @@ from storage.outbox import Lane
 log = structlog.get_logger(__name__)
 
 _PRIORITY = 12  # after P1 itself, before P2
+_LAST = 46  # after what happened to any alert, so that it is read in order
 _FIRST_RETRY, _SLOWEST_RETRY = timedelta(seconds=5), timedelta(minutes=5)
 _LOOK_AGAIN = timedelta(seconds=2)
 _PIN_WITHIN = timedelta(hours=1)
+_FILE_WITHIN = timedelta(minutes=2)  # then it goes without waiting for the report's message
 _TRIES = 5
 _WORDS = {
     "user_not_found": "Slack knows no such user",
@@ -133,8 +135,9 @@ class IncidentSteps:
                 await self._rooms.set_topic(incident.channel_id, topic(incident))
             elif step.kind is StepKind.INVITE:
                 await self._invite(incident, incident.channel_id, step)
-            else:
-                await self._send_file(incident, incident.channel_id, step)
+            elif not await self._send_file(incident, incident.channel_id, step):
+                await self._later(step, "the report goes first")
+                return
             failpoint.reach("after_incident_step")
             await self._done(step)
 
@@ -221,15 +224,20 @@ class IncidentSteps:
             async with self._database.transaction() as connection:
                 await incidents.end_step(connection, step, "its message never stood")
 
-    async def _send_file(self, incident: Incident, channel: str, step: Step) -> None:
+    async def _send_file(self, incident: Incident, channel: str, step: Step) -> bool:
+        """Send the report's file, after the report itself; False when that does not stand yet."""
         assert incident.closed_at is not None
-        name = file_name(incident)
-        if step.attempts > 1 and await self._rooms.holds_file(channel, name, incident.closed_at):
-            return
+        name, now = file_name(incident), self._clock()
         async with self._database.snapshot() as connection:
             content = await incidents.report(connection, incident.id) or ""
+            standing = await outbox.sent(connection, report_key(incident))
+        if standing is None and now - incident.closed_at < _FILE_WITHIN:
+            return False
+        if step.attempts > 1 and await self._rooms.holds_file(channel, name, incident.closed_at):
+            return True
         title = f"Report of incident #{incident.id}"
         await self._rooms.upload(channel, name, title, content, f"{title} with its timeline, as Markdown")
+        return True
 
     # What Slack will not do -------------------------------------------------------------------------------
 
@@ -301,7 +309,7 @@ async def mark(
         key=view_key(incident, what),
         lane=Lane(destination=SLACK, channel=incident.channel_id),
         payload={"incident": incident.id, "what": what, "channel": incident.channel_id, "only_here": True},
-        priority=_PRIORITY - 2 if what == CARD else view_priority(Severity.HIGH, urgent=True),
+        priority=_PRIORITY - 2 if what == CARD else _LAST,
         now=now,
         due_at=now,
     )
@@ -322,8 +330,12 @@ async def say(
     now: datetime,
     *,
     only_here: bool = False,
+    last: bool = False,
 ) -> None:
-    """Queue something to say once in a channel. With `only_here` nowhere else, should that be gone."""
+    """Queue something to say once in a channel. With `only_here` nowhere else, should that be gone.
+
+    With `last` it goes after what happened before it.
+    """
     payload: dict[str, Any] = {
         "text": message.text,
         "blocks": [*message.blocks, *message.body],
@@ -332,9 +344,15 @@ async def say(
         **({"only_here": True} if only_here else {}),
     }
     lane = Lane(destination=SLACK, channel=channel)
+    priority = _LAST if last else _PRIORITY
     await outbox.add_post(
-        database, connection, key=key, lane=lane, payload=payload, priority=_PRIORITY, now=now
+        database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now
     )
+
+
+def report_key(incident: Incident) -> str:
+    """The key of the report's message in the incident's channel."""
+    return f"incident:{incident.id}:report"
 
 
 def file_name(incident: Incident) -> str:

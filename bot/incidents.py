@@ -33,7 +33,7 @@ from bot.domain.incident import (
     is_over,
 )
 from bot.domain.incident_report import report, timeline
-from bot.incident_steps import IncidentSteps, attach, mark, say
+from bot.incident_steps import IncidentSteps, attach, mark, report_key, say
 from bot.silencing import UnknownAlert
 from storage import alerts, decisions, incidents
 from storage.alerts import StaleAlert
@@ -314,8 +314,10 @@ class Incidents:
             await self._mark_card(connection, incident, now)
             if incident.asked_at is not None:
                 await mark(self.database, connection, incident, ASK, now)
-            key, message = f"incident:{incident.id}:report", render_report(whole, self.prefix)
-            await say(self.database, connection, key, incident.channel_id, message, now, only_here=True)
+            key, message = report_key(incident), render_report(whole, self.prefix)
+            await say(
+                self.database, connection, key, incident.channel_id, message, now, only_here=True, last=True
+            )
             await incidents.add_step(self.database, connection, incident.id, "file", StepKind.FILE, {}, now)
         channels: dict[str, None] = {}
         for alert in whole.alerts:
@@ -328,7 +330,8 @@ class Incidents:
             }
         for channel in channels:
             key = f"incident:{incident.id}:outcome:{channel}"
-            await say(self.database, connection, key, channel, render_outcome(whole, self.prefix), now)
+            message = render_outcome(whole, self.prefix)
+            await say(self.database, connection, key, channel, message, now, last=True)
         members = {alert.id for alert in whole.alerts}
         for alert in await alerts.list_open(connection):
             if alert.severity <= WORST_FOR_INCIDENTS and alert.id not in members:

@@ -276,7 +276,7 @@ _LINES = {
     EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
     EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
-    EventKind.INCIDENT: ":fire_engine: {who} made this part of an incident",
+    EventKind.INCIDENT: ":fire: {who} made this part of an incident",
     EventKind.ESCALATED: ":mega: Escalated",
 }
 

@@ -20,7 +20,7 @@ from bot.blocks.message import (
     section,
     when,
 )
-from bot.domain.alert import Alert, Event, Status
+from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.incident import Incident, Whole, is_over, severity_of
 
@@ -131,6 +131,8 @@ def render_ask(whole: Whole) -> Message:
 def render_incident_line(event: Event, alert: Alert) -> Message:
     """What happened to an alert, as a line of its incident's channel."""
     line = render_event(event, alert).text
+    if event.kind is EventKind.INCIDENT:
+        line = f":heavy_plus_sign: {person(event.actor)} brought this alert here"
     about = f"Alert #{alert.id} {alert.severity.priority} {outside(alert.firing.title, 150)}"
     text = f"{line}\n_{about}_"
     return Message(text=text, blocks=(section(line), context(about)))

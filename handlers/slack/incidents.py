@@ -177,9 +177,9 @@ def _entered(outcome: Entered | Unchanged) -> str:
     else:
         where = f"<#{incident.channel_id}>"
     if outcome.is_new:
-        return f":fire_engine: You opened incident #{incident.id}: {where}."
+        return f":fire: You opened incident #{incident.id}: {where}."
     return (
-        f":fire_engine: Incident #{incident.id} is open, by <@{incident.opened_by}>: {where}. "
+        f":fire: Incident #{incident.id} is open, by <@{incident.opened_by}>: {where}. "
         "You are invited into its channel."
     )
 

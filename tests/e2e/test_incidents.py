@@ -163,6 +163,7 @@ async def test_when_all_is_over_the_channel_is_asked_and_closing_posts_and_keeps
     assert "A bad deploy &amp; &lt;b&gt;haste&lt;/b&gt;" in shown(report)
     (sent,) = [m for m in in_incident(shop) if m.get("files")]
     assert sent["files"][0]["name"] == "incident-1.md"
+    assert sent["ts"] > report["ts"], "the report first, then its file"
     (short,) = [m for m in shop.workspace.messages("alerts") if "Incident #1 closed after" in shown(m)]
     assert "Rolled back" in shown(short)
     assert "/tocsin incident report 1" in shown(short)
