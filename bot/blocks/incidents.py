@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -28,6 +29,7 @@ CARD, ASK = "card", "ask"
 """The messages about an incident that are edited in place."""
 
 CLOSE = "incident:close"
+_ADDRESS = re.compile(r"https?://[^\s|<>]{1,2000}")
 _MOST_ALERTS = 12
 _MOST_PEOPLE = 20
 _SHOWN_ANSWER = 2500
@@ -105,7 +107,7 @@ def render_ask(whole: Whole) -> Message:
     """Whether to close an incident of which nothing is open; what came of it."""
     incident = whole.incident
     count = len(whole.alerts)
-    everything = "Its alert is over" if count == 1 else f"All {count} alerts of it are over"
+    everything = "Its alert is over" if count == 1 else f"Its {count} alerts are over"
     if not incident.is_open:
         text = (
             f":white_check_mark: {everything}. {person(incident.closed_by)} closed incident #{incident.id}."
@@ -145,9 +147,9 @@ def render_note(text: str) -> Message:
 
 def render_runbook(alert: Alert) -> Message:
     """Where it is written what to do about an alert."""
-    address = escape(alert.firing.runbook or "")
+    address = alert.firing.runbook or ""
     title = outside(alert.firing.title, 200)
-    shown = f"<{address}>" if address.startswith(("http://", "https://")) else outside(address, 500)
+    shown = f"<{escape(address)}>" if _ADDRESS.fullmatch(address) else outside(address, 500)
     text = f":memo: Runbook for {title}: {shown}"
     return Message(text=text, blocks=(section(text),))
 

@@ -227,7 +227,7 @@ async def test_another_alert_joins_an_open_incident_and_its_button_says_so(shop:
     assert not in_incident(shop, "Is incident #1 over too?"), "one of two is still open"
     await shop.press(other, "resolve", SAM)
     await ticked(shop)
-    (asked,) = in_incident(shop, "All 2 alerts of it are over")
+    (asked,) = in_incident(shop, "Its 2 alerts are over")
     await shop.change(503)
     await ticked(shop)
     assert "Not over yet" in shown(shop.again(asked))
