@@ -75,7 +75,7 @@ class Announcer:
         """
         lane = lane_of(place)
         if place.incident is not None:
-            return await self._add_incident_line(connection, alert, event, place, key, now)
+            return await self._add_incident_line(connection, alert, event, place, key, now, mentions)
         payload: dict[str, Any] = {
             "event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
                       "actor": event.actor},
@@ -95,7 +95,14 @@ class Announcer:
         )
 
     async def _add_incident_line(
-        self, connection: Connection, alert: Alert, event: Event, place: Place, key: str, now: datetime
+        self,
+        connection: Connection,
+        alert: Alert,
+        event: Event,
+        place: Place,
+        key: str,
+        now: datetime,
+        mentions: Iterable[str],
     ) -> bool:
         """In an incident's channel the line stands in the channel itself: all of it is that incident's thread."""
         line = render_incident_line(event, alert)
@@ -105,7 +112,7 @@ class Announcer:
             key=f"{key}:{place.destination}:{place.channel}",
             lane=lane_of(place),
             payload={"text": line.text, "blocks": list(line.blocks), "channel": place.channel,
-                     "thread_ts": None, "only_here": True},
+                     "thread_ts": None, "only_here": True, "mentions": list(mentions)},
             priority=view_priority(alert.severity, urgent=True) + 5,
             now=now,
         )  # fmt: skip

@@ -180,15 +180,17 @@ async def of_alert(connection: AsyncConnection, alert_id: int) -> Incident | Non
 
 async def standing(connection: AsyncConnection, alert_id: int) -> Standing:
     """How an alert stands to incidents: its open one, else its last one; whether others are open."""
-    belongs = sa.exists().where(
-        incident_alerts.c.incident_id == incidents.c.id, incident_alerts.c.alert_id == alert_id
+    query = (
+        sa.select(incidents)
+        .join(incident_alerts, incident_alerts.c.incident_id == incidents.c.id)
+        .where(incident_alerts.c.alert_id == alert_id)
+        .order_by(_OPEN.desc(), incidents.c.id.desc())
+        .limit(1)
     )
-    query = sa.select(incidents, belongs.label("belongs")).where(sa.or_(_OPEN, belongs))
-    rows = (await connection.execute(query.order_by(incidents.c.id.desc()))).all()
-    own = [_incident(row) for row in rows if row.belongs]
-    current = next((each for each in own if each.is_open), own[0] if own else None)
-    others = any(not row.belongs for row in rows)
-    return Standing(incident=current, others_open=others)
+    row = (await connection.execute(query)).first()
+    current = None if row is None else _incident(row)
+    others = sa.select(incidents.c.id).where(_OPEN, incidents.c.id != (current.id if current else 0)).limit(1)
+    return Standing(incident=current, others_open=await connection.scalar(others) is not None)
 
 
 async def members(connection: AsyncConnection, incident_id: int) -> list[Alert]:

@@ -360,6 +360,7 @@ incident_alerts = _table(
     sa.Column("joined_at", Instant, nullable=False),
     sa.Column("joined_by", sa.String(64), nullable=False),
     sa.Column("left_at", Instant),
+    sa.Index("ix_incident_alerts_alert_id", "alert_id"),
 )
 _belongs = incident_alerts.c.left_at.is_(None)
 sa.Index(

@@ -34,6 +34,8 @@ WORDS = (
     "alerts",
     "silence",
     "silences",
+    "incident",
+    "incidents",
     "oncall",
     "patterns",
     "thresholds",
@@ -65,7 +67,7 @@ class Answering:
                 return await self._alerts()
             case "oncall" | "on-call":
                 return self.oncall()
-            case "silence" | "silences":
+            case "silence" | "silences" | "incident" | "incidents":
                 return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
             case "patterns":
                 return await self._patterns(text)

@@ -80,7 +80,7 @@ class IncidentDesk:
         asker = Asker.of(body)
         number = next((int(word.lstrip("#")) for word in words if _is_number(word)), None)
         if not words or words[0].startswith("l"):
-            return render_list(*await self.incidents.listing(), self.prefix)
+            return await self.list()
         if words[0].startswith("r") or (len(words) == 1 and number is not None):
             return await self._send_report(number, asker)
         if words[0].startswith("c"):
@@ -89,6 +89,10 @@ class IncidentDesk:
             trouble = await self._ask_to_close(number, asker)
             return _said(trouble) if trouble else None
         return _said(self._help(f"I know no `{outside(words[0], 30)}`."))
+
+    async def list(self) -> Message:
+        """The incidents that are open, and the last that were closed."""
+        return render_list(*await self.incidents.listing(), self.prefix)
 
     def _help(self, trouble: str) -> str:
         return (
@@ -221,6 +225,14 @@ def close_window(incident: Incident, still_open: int, channel: str) -> dict[str,
     ]
     origin = {"incident": incident.id, "channel": channel}
     return _window(CLOSE, "Close incident", "Close incident", origin, blocks)
+
+
+def incident_trouble(view: Mapping[str, Any], body: Mapping[str, Any], trouble: str) -> dict[str, Any]:
+    """What to post to somebody whose window could not be acted on: the trouble, and what they wrote in it."""
+    written = [str(_value(view, name).get("value") or "") for name in ("cause", "resolution")]
+    kept = "\n".join(outside(text, 1500) for text in written if text)
+    text = f"{trouble}\nYou wrote:\n{kept}" if kept else trouble
+    return {"channel": str(_origin(view)["channel"]), "user": Asker.of(body).user, "text": text}
 
 
 def _window(

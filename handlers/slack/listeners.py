@@ -27,7 +27,7 @@ from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
 from handlers.slack.incidents import WORDS as INCIDENT_WORDS
-from handlers.slack.incidents import IncidentDesk
+from handlers.slack.incidents import IncidentDesk, incident_trouble
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
@@ -303,7 +303,7 @@ class Listeners:
         if body.get("type") != "view_submission":
             return
         if view.get("callback_id") in INCIDENT_WINDOWS:
-            self._start(self._incidents.submit(view, body), None)
+            self._submit_incident(view, body)
             return
         if view.get("callback_id") == raising.CALLBACK:
             self._submit_raised(view, str(body["user"]["id"]))
@@ -340,6 +340,12 @@ class Listeners:
             return
         await ack()
         self._start(self._silences.submit(view, body), tell)
+
+    def _submit_incident(self, view: Body, body: Body) -> None:
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(**incident_trouble(view, body, text))
+
+        self._start(self._incidents.submit(view, body), tell)
 
     def _submit_raised(self, view: Body, user: str) -> None:
         channel = raising.origin(view)
@@ -391,6 +397,8 @@ class Listeners:
         """The answer to something said; nothing said to Tocsin changes a silence."""
         if text.strip().lower() == "silences":
             return await self._silences.list()
+        if text.strip().lower() in ("incidents", "incident list"):
+            return await self._incidents.list()
         return await self._answering.answer("", text)
 
     async def _reply(

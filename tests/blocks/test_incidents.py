@@ -23,7 +23,7 @@ from bot.demo.workspace.limits import check_view
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.incident import Incident, Invitation, Reason, Standing, Whole
 from bot.domain.severity import Severity
-from handlers.slack.incidents import close_window, join_window
+from handlers.slack.incidents import close_window, incident_trouble, join_window
 from tests.blocks.reading import HOSTILE, buttons, pings, shown
 from tests.domain.findings import NOON, alert
 
@@ -143,3 +143,11 @@ def test_slack_takes_the_windows_whatever_the_incidents_are_called() -> None:
 
 def test_a_list_without_incidents_says_how_one_is_opened() -> None:
     assert "Open incident" in render_list([], [], "tocsin").text
+
+
+def test_what_was_written_in_a_window_that_could_not_be_acted_on_is_given_back() -> None:
+    view = close_window(incident(), 0, "C0INC")
+    values = {name: {name: {"value": f"the {name} <!here>"}} for name in ("cause", "resolution")}
+    said = incident_trouble({**view, "state": {"values": values}}, {"user": {"id": "U0ALEX"}}, "Try again.")
+    assert (said["channel"], said["user"]) == ("C0INC", "U0ALEX")
+    assert said["text"] == "Try again.\nYou wrote:\nthe cause &lt;!here&gt;\nthe resolution &lt;!here&gt;"

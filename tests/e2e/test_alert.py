@@ -97,7 +97,7 @@ async def test_silence_asks_how_long_and_why_and_can_be_ended(shop: Story) -> No
     message = await shop.becomes(message, "Silenced: backend is down")
     assert "deploying &lt;!channel&gt; the fix" in shown(message)
     assert message["attachments"][0]["color"] == "dddddd"
-    assert buttons(message) == ["Acknowledge", "Resolve", "End silence"]
+    assert buttons(message) == ["Acknowledge", "Resolve", "End silence", "Open incident"]
 
     await shop.press(message, "unsilence", KIM)
     message = await shop.becomes(message, "P1 critical: backend is down")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.demo.workspace.state import BOT_USER
 from tests.e2e.harness import ALEX, KIM, SAM, SHOP, TOKEN, Json, Story, buttons, key_of, shown, story
 
 ON_CALL = (
@@ -364,3 +365,21 @@ async def test_the_command_sends_a_report_as_a_file_and_says_what_it_does_not_kn
     assert "I know no `dance`" in await shop.ask("/tocsin", "incident dance")
     await shop.workspace.command(CHANNEL, "/tocsin", "incident close")
     assert (await shop.modal())["callback_id"] == "incident:close"
+
+
+async def test_a_report_asked_for_where_no_file_can_go_comes_as_text(shop: Story) -> None:
+    await opened(shop)
+    await shop.workspace.command("random", "/tocsin", "incident report 1")
+    said = shown(await shop.told(ALEX, "could not send a file here", "random"))
+    assert "# Incident #1: backend is down" in said
+
+
+async def test_a_mention_lists_them_and_leaves_closing_to_the_command(shop: Story) -> None:
+    await opened(shop)
+    for text, said in (("incidents", "*Incidents* · 1 open"), ("incident close 1", "Ask with the command")):
+        asked = await shop.workspace.say("general", f"<@{BOT_USER}> {text}")
+        await shop.see(
+            lambda asked=asked, said=said: [  # type: ignore[misc]
+                m for m in shop.workspace.replies("general", asked["ts"]) if said in shown(m)
+            ]
+        )

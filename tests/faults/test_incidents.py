@@ -7,7 +7,7 @@ import pytest
 from bot.domain.clock import system_clock
 from tests.e2e.harness import ALEX, SHOP, Json, Story, shown, story
 from tests.e2e.process import running
-from tests.e2e.test_incidents import CHANNEL, channels, fill, in_incident, opened, ticked
+from tests.e2e.test_incidents import CHANNEL, channels, close, fill, in_incident, opened, ticked
 
 pytestmark = pytest.mark.faults
 
@@ -43,6 +43,31 @@ async def test_after_a_kill_there_is_one_channel_with_everything_in_it(tmp_path:
         assert len(channel.pinned) == 3
         assert alert["ts"] in channel.pinned
         assert len(await told.tocsin.incidents.open_ones()) == 1
+
+
+async def test_after_a_kill_while_closing_the_report_and_its_file_stand_there_once(tmp_path: Path) -> None:
+    async with story(tmp_path, SHOP, start=system_clock(), every="1h", begin=False) as told:
+        told.service.status = 503
+        config = tmp_path / "tocsin.yml"
+        config.write_text(told.config)
+        place = "after_incident_step:3"  # the file is sent, and nobody knows
+        async with running(config, told.workspace, {"TOCSIN_FAILPOINT": place}) as process:
+            await process.logs("slack_connected")
+            messages = await told.workspace.wait_for(lambda: told.alerts("backend"), timeout=20)
+            await told.press(messages[0], "incident")
+            cards = await told.workspace.wait_for(
+                lambda: in_incident(told, "Incident #1: backend is down"), timeout=20
+            )
+            window = await close(told, cards[0])
+            answers = {"cause": "A bad deploy", "resolution": "Rolled back"}
+            assert (await told.workspace.submit(window["id"], answers)).ok
+            assert await process.ended() == -9, process.lines[-5:]
+        await told.start()
+        await ticked(told)
+        assert len([m for m in in_incident(told) if m.get("files")]) == 1
+        assert len(in_incident(told, "Report of incident #1: backend is down")) == 1
+        assert len([m for m in told.workspace.messages("alerts") if "closed after" in shown(m)]) == 1
+        assert "A bad deploy" in (await told.tocsin.incidents.report(1) or "")
 
 
 async def test_a_channel_whose_answer_was_lost_is_found_again_by_its_name(tmp_path: Path) -> None:

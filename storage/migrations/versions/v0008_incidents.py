@@ -26,6 +26,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("incident_id", "alert_id", name=op.f("pk_incident_alerts")),
     )
+    op.create_index("ix_incident_alerts_alert_id", "incident_alerts", ["alert_id"])
     belongs = sa.text("left_at IS NULL")
     op.create_index(
         "uq_incident_alerts_open",
