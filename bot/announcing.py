@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,11 +22,15 @@ class Announcer:
 
     database: Database
     channel: str
+    follow: Callable[[Connection, Alert, Change, datetime], Awaitable[None]] | None = None
+    """Told of every change in its transaction, after it is saved."""
 
     async def store(self, connection: Connection, change: Change, now: datetime) -> Alert:
         """Save the alert, its history and the entries for its views. Raises StaleAlert."""
         alert = await alerts.save(connection, change.alert)
         await alerts.add_events(connection, alert.id, change.events)
+        if self.follow is not None:
+            await self.follow(connection, alert, change, now)
         lane = self.lane(alert)
         await self.mark_stale(connection, alert, now, urgent=change.urgent)
         for number, event in enumerate(change.events):

@@ -20,11 +20,15 @@ from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
+from bot.config.remedybook import masker_of, remedies_of
 from bot.config.rulebook import rulebook
 from bot.domain.clock import Clock, system_clock
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.performing import Performer
 from bot.probe import probes_of
+from bot.remedy_plan import RemedyPlan
+from bot.remedying import Remedying
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
@@ -35,7 +39,7 @@ from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
-from storage import alerts, outbox
+from storage import alerts, outbox, remedies
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
 
@@ -55,7 +59,9 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
-        self.announcer = Announcer(database=self.database, channel=slack.channel)
+        known, mask = remedies_of(settings), masker_of(settings)
+        plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
+        self.announcer = Announcer(database=self.database, channel=slack.channel, follow=plan.follow)
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -64,13 +70,14 @@ class Tocsin:
             timeout=_SLACK_TIMEOUT,
             retry_handlers=[],  # the outbox decides what is sent again
         )
+        owner = f"{socket.gethostname()}:{os.getpid()}"[:64]
         self.notifier = Notifier(
             database=self.database,
             destinations={"slack": SlackDestination(self.client)},
             default_channel=slack.channel,
             clock=clock,
             mention=lambda mention: mention_of(mention, settings),
-            owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            owner=owner,
         )
         rules = rulebook(settings)
         self.monitoring = Monitoring(
@@ -108,6 +115,17 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.remedying = Remedying(
+            database=self.database,
+            announcer=self.announcer,
+            remedies=known,
+            performer=Performer(clock=clock, mask=mask),
+            run_check=self.scheduler.run_now,
+            clock=clock,
+            wake=self.notifier.wake,
+            mask=mask,
+            owner=owner,
+        )
         self.http = HttpServer(
             monitoring=self.monitoring,
             clock=clock,
@@ -136,6 +154,7 @@ class Tocsin:
             client=self.client,
             database=self.database,
             alerting=self.alerting,
+            remedying=self.remedying,
             answering=self.answering,
             people=self.people,
             clock=self.clock,
@@ -163,6 +182,7 @@ class Tocsin:
         if self.database.is_sqlite:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
+                await remedies.interrupt_all(connection, self.clock())
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
@@ -170,6 +190,7 @@ class Tocsin:
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
+        self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
@@ -205,6 +226,7 @@ class Tocsin:
         if self._tasks:
             log.info("stopping")
         await self.scheduler.stop()
+        await self.remedying.stop()
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()

@@ -23,7 +23,7 @@ from bot.domain.alert import Alert, Event, EventKind
 from bot.domain.clock import Clock
 from bot.domain.severity import Severity
 from bot.pacing import TokenBucket
-from storage import alerts, outbox
+from storage import alerts, outbox, remedies
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
 
@@ -397,7 +397,9 @@ class Notifier:
             if alert is None or (standing is None and _never_to_be_seen(alert, now)):
                 return None
             times = await alerts.count_of_fingerprint(connection, alert.fingerprint, now - timedelta(days=7))
-        around = AlertContext(now=now, times_this_week=times, mention=self._mention(alert.firing.mention))
+            offers = await remedies.offers(connection, alert.id)
+        mention = self._mention(alert.firing.mention)
+        around = AlertContext(now=now, times_this_week=times, mention=mention, offers=offers)
         message = self._rerouted(render_alert(alert, around), alert.firing.channel, entry)
         return Delivery(
             message=message, key=entry.key, alert_id=alert.id, existing=standing, channel=entry.lane.channel
@@ -420,14 +422,15 @@ class Notifier:
         if alert is None or root is None:
             return None
         event = _event(entry.payload["event"])
-        loud = event.kind is EventKind.REOPENED and not alert.is_silenced(self._clock())
+        calls = event.kind in (EventKind.REOPENED, EventKind.REMEDY_FAILED)
+        loud = calls and not alert.is_silenced(self._clock())
         return Delivery(
             message=render_event(event, alert, self._mention(alert.firing.mention) if loud else ""),
             key=entry.key,
             alert_id=alert.id,
             thread_ts=root.ts,
             channel=root.channel,
-            broadcast=loud and alert.severity <= Severity.HIGH,
+            broadcast=loud and (alert.severity <= Severity.HIGH or event.kind is EventKind.REMEDY_FAILED),
         )
 
     def _rerouted(self, message: Message, wanted: str | None, entry: Entry) -> Message:

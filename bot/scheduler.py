@@ -72,6 +72,8 @@ class Scheduler:
         self._clock = clock
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
         self._running: set[asyncio.Task[Any]] = set()
+        self._probes: dict[str, Probe] = {}
+        self._busy: dict[str, asyncio.Lock] = {}
         self.missed = 0
         """Starts that were skipped, because the last run still went on or the process was too late."""
         self.lag = timedelta(0)
@@ -86,6 +88,8 @@ class Scheduler:
         """Spread the first runs over each interval: close together when few, evenly when many."""
         start = self._clock()
         for number, probe in enumerate(probes):
+            self._probes |= dict.fromkeys([probe.name, *probe.settings.checks], probe)
+            self._busy[probe.name] = asyncio.Lock()
             self._scheduler.add_job(
                 self._probe,
                 trigger=_trigger(probe, start, number, len(probes)),
@@ -108,6 +112,19 @@ class Scheduler:
 
         trigger = _Phased(self._clock(), interval)
         self._scheduler.add_job(guarded, trigger=trigger, id=f"tick:{name}", name=name)
+
+    async def run_now(self, check: str) -> bool:
+        """Run a check, or the group it is a member of, and record what it finds; returns after the commit.
+
+        False when there is no such check. Raises DatabaseError, OSError.
+        """
+        probe = self._probes.get(check)
+        if probe is None:
+            return False
+        async with self._busy[probe.name]:
+            for observation in await probe.observe():
+                await self._monitoring.record(observation)
+        return True
 
     def start(self) -> None:
         self._scheduler.start()
@@ -141,7 +158,7 @@ class Scheduler:
     async def _probe(self, probe: Probe) -> None:
         before = self._clock()
         with self._noted():
-            async with self._slots:
+            async with self._slots, self._busy[probe.name]:
                 self.lag = self._clock() - before
                 observations = await probe.observe()
             for observation in observations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,8 +25,10 @@ from bot.blocks.message import (
     section,
     when,
 )
+from bot.blocks.remedies import MOST_OFFERS, offer_button
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
+from bot.domain.remedy import Attempt
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -44,11 +47,12 @@ _USERS = ("affected_users", "users_affected")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertContext:
-    """What an alert's message shows beside the alert: how often it came before, and whom to call."""
+    """What an alert's message shows beside the alert: how often it came before, whom to call, what to approve."""
 
     now: datetime
     times_this_week: int = 1
     mention: str = ""
+    offers: Sequence[Attempt] = ()
 
 
 def render_alert(alert: Alert, around: AlertContext) -> Message:
@@ -62,7 +66,8 @@ def render_alert(alert: Alert, around: AlertContext) -> Message:
         body += [preformatted(item.title, item.text) for item in alert.firing.diagnostics[:_MOST_DIAGNOSTICS]]
     body.append(context(_small_print(alert, around)))
     if alert.status.is_open:
-        body.append(actions(f"alert:{alert.id}", _buttons(alert, silenced=silenced)))
+        offered = [offer_button(attempt) for attempt in around.offers[:MOST_OFFERS]]
+        body.append(actions(f"alert:{alert.id}", _buttons(alert, silenced=silenced) + offered))
     return Message(
         text=_text(alert, around, head),
         blocks=(section(head),),
@@ -214,6 +219,9 @@ _LINES = {
     EventKind.REOPENED: ":rotating_light: Open again",
     EventKind.SEVERITY: ":arrow_up_down: Severity changed",
     EventKind.FIRED: ":rotating_light: Fired",
+    EventKind.REMEDY: ":wrench: Recovery",
+    EventKind.REMEDY_APPROVED: ":wrench: {who} approved the recovery",
+    EventKind.REMEDY_FAILED: ":rotating_light: Recovery failed",
 }
 
 
@@ -228,7 +236,7 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
         line += f": {outside(event.text, 1500)}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
-    if event.kind is EventKind.REOPENED and mention:
+    if event.kind in (EventKind.REOPENED, EventKind.REMEDY_FAILED) and mention:
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
 

@@ -10,7 +10,6 @@ _SECTIONS = {
     "destinations": "every alert goes to Slack",
     "escalation": "nobody else is called when nobody acknowledges",
     "silences": "silence alerts by their button in Slack",
-    "remedies": "nothing is recovered by itself",
     "checkins": "no cards are posted",
     "checklists": "no checklists are posted",
 }

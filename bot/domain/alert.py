@@ -43,6 +43,9 @@ class EventKind(StrEnum):
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
     EXPIRED = "expired"
+    REMEDY = "remedy"
+    REMEDY_APPROVED = "remedy_approved"
+    REMEDY_FAILED = "remedy_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

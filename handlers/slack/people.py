@@ -16,6 +16,7 @@ from bot.domain.clock import Clock
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = timedelta(minutes=5)
+_WORDS = {"remedy": "run remedies"}
 
 
 class People:
@@ -37,7 +38,7 @@ class People:
         allowed: Sequence[str] | None = getattr(self._settings.permissions, action, None)
         if allowed is None or await self._holds(allowed, str(user.get("id"))):
             return None
-        return f"You may not {action} here. Ask {_listed(allowed)}."
+        return f"You may not {_WORDS.get(action, action)} here. Ask {_listed(allowed)}."
 
     async def _holds(self, allowed: Sequence[str], user: str) -> bool:
         for entry in expand(allowed, self._settings):
