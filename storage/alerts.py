@@ -197,6 +197,7 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         mention=detail["mention"],
         channel=detail["channel"],
         held_by=detail["held_by"],
+        tags=tuple(detail.get("tags", ())),
         expire_after=None if row.expires_at is None else row.expires_at - row.last_seen,
     )
     return Alert(
@@ -241,6 +242,7 @@ def _columns(alert: Alert) -> dict[str, Any]:
             "mention": firing.mention,
             "channel": firing.channel,
             "held_by": firing.held_by,
+            "tags": list(firing.tags),
         },
         "count": alert.count,
         "opened_at": alert.opened_at,

@@ -251,6 +251,7 @@ def _configured_rule(rule: RuleSettings) -> Rule:
         expire=rule.expire,
         resource=rule.resource,
         goes_on=rule.continue_,
+        tags=rule.tags,
     )
 
 

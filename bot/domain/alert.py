@@ -81,6 +81,7 @@ class Firing:
     channel: str | None = None
     expire_after: timedelta | None = None
     held_by: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str:

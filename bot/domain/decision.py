@@ -192,6 +192,7 @@ def _firing(
         mention=rule.mention,
         channel=rule.channel,
         expire_after=rule.expire,
+        tags=rule.tags,
         held_by=next((name for name in rule.depends_on if name in memory.failing), None),
     )
 

@@ -198,6 +198,7 @@ class Rule:
     goes_on: bool = False
     ended_by_run: bool = False
     compares: frozenset[str] = frozenset()
+    tags: tuple[str, ...] = ()
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
         """What the alert is about: the observation's resource, unless the rule has a template of its own."""
