@@ -127,10 +127,14 @@ def make(open_database: Opener) -> Make:
 
 async def test_an_alert_that_fires_leaves_an_attempt_with_it_or_nothing_at_all(make: Make) -> None:
     bot = make()
-    with pytest.raises(RuntimeError):
+
+    async def fails() -> None:
         async with bot.database.transaction() as connection:
             await bot.announcer.store(connection, fire(firing(), NOON), NOON)
             raise RuntimeError("the transaction fails")
+
+    with pytest.raises(RuntimeError):
+        await fails()
     async with bot.database.snapshot() as connection:
         assert await remedies.next_due(connection) is None
     alert = await bot.fires()
