@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,16 +11,14 @@ from bot.announcing import Announcer
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
-from bot.domain.decision import Hush
+from bot.silencing import Silencing, UnknownAlert
 from storage import alerts, outbox
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database
 
+__all__ = ["Alerting", "UnknownAlert"]
+
 _TRIES = 5
-
-
-class UnknownAlert(LookupError):
-    """The database knows no alert of that number (any more)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +31,7 @@ class Alerting:
 
     database: Database
     announcer: Announcer
+    silencing: Silencing
     clock: Clock
     wake: Callable[[], None]
 
@@ -49,22 +48,11 @@ class Alerting:
         self, alert_id: int, who: str, length: timedelta, reason: str | None = None
     ) -> Change | Refusal:
         """Keep this problem quiet for a time, also if it ends and begins again meanwhile."""
-
-        async def remember(connection: Connection, change: Change, now: datetime) -> None:
-            hush = Hush(until=now + length, by=who, reason=reason)
-            await alerts.add_silence(connection, change.alert.fingerprint, now, hush)
-
-        return await self._change(
-            alert_id, lambda alert, now: lifecycle.silence(alert, who, length, reason, now), remember
-        )
+        return await self.silencing.silence_alert(alert_id, who, length, reason)
 
     async def unsilence(self, alert_id: int, who: str) -> Change | Refusal:
         """Let it be heard again."""
-
-        async def end(connection: Connection, change: Change, now: datetime) -> None:
-            await alerts.end_silences(connection, change.alert.fingerprint, now)
-
-        return await self._change(alert_id, lambda alert, now: lifecycle.unsilence(alert, who, now), end)
+        return await self.silencing.unsilence_alert(alert_id, who)
 
     async def show_again(self, alert_id: int) -> None:
         """Make an alert's message true, after somebody pressed a button that it should not have had."""
@@ -78,11 +66,12 @@ class Alerting:
         self.wake()
 
     async def tick(self) -> None:
-        """Do what is due: take off silences that are over, expire what nothing was heard of."""
+        """Do what is due: silences begin and end, what is explained no longer is told, the silent expire."""
+        await self.silencing.tick()
         now = self.clock()
         async with self.database.transaction() as connection:
-            for alert in await alerts.silence_ended(connection, now):
-                await self._store(connection, lifecycle.unsilence(alert, None, now), now)
+            for alert in await alerts.held_needlessly(connection):
+                await self._store(connection, lifecycle.release(alert, now), now)
             for alert in await alerts.expired(connection, now):
                 await self._store(connection, lifecycle.expire(alert, now), now)
         self.wake()
@@ -94,24 +83,18 @@ class Alerting:
                 await self.announcer.store(connection, change, now)
 
     async def _change(
-        self,
-        alert_id: int,
-        transition: Callable[[Alert, datetime], Change | Refusal],
-        also: Callable[[Connection, Change, datetime], Awaitable[None]] | None = None,
+        self, alert_id: int, transition: Callable[[Alert, datetime], Change | Refusal]
     ) -> Change | Refusal:
         """Load, decide, store; again when somebody else was faster."""
         for _ in range(_TRIES):
             try:
-                return await self._change_once(alert_id, transition, also)
+                return await self._change_once(alert_id, transition)
             except StaleAlert:
                 continue
         raise StaleAlert(f"alert {alert_id} keeps changing")
 
     async def _change_once(
-        self,
-        alert_id: int,
-        transition: Callable[[Alert, datetime], Change | Refusal],
-        also: Callable[[Connection, Change, datetime], Awaitable[None]] | None,
+        self, alert_id: int, transition: Callable[[Alert, datetime], Change | Refusal]
     ) -> Change | Refusal:
         now = self.clock()
         async with self.database.transaction() as connection:
@@ -121,8 +104,6 @@ class Alerting:
             change = transition(alert, now)
             if isinstance(change, Refusal):
                 return change
-            if also is not None:
-                await also(connection, change, now)
             stored = await self.announcer.store(connection, change, now)
         self.wake()
         return Change(alert=stored, events=change.events)

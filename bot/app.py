@@ -20,25 +20,39 @@ from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
+from bot.config.plans import plan_of, rotations_of
 from bot.config.remedybook import masker_of, remedies_of
 from bot.config.rulebook import rulebook
+from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
+from bot.escalating import Escalating
+from bot.following.following import Following
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.performing import Performer
+from bot.pinging import Pinging
 from bot.probe import probes_of
+from bot.raising import Raising
 from bot.remedy_plan import RemedyPlan
 from bot.remedying import Remedying
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
+from bot.silence_book import SilenceBook
+from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from handlers.http.addresses import Addresses
+from handlers.http.alerts import AlertsApi
+from handlers.http.pings import PingRoutes
+from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
+from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
+from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox, remedies
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
@@ -59,9 +73,15 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
+        rotations = rotations_of(settings)
         known, mask = remedies_of(settings), masker_of(settings)
-        plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
-        self.announcer = Announcer(database=self.database, channel=slack.channel, follow=plan.follow)
+        remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
+        self.announcer = Announcer(
+            database=self.database,
+            channel=slack.channel,
+            plan=plan_of(settings),
+            follow=remedy_plan.follow,
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -76,16 +96,27 @@ class Tocsin:
             destinations={"slack": SlackDestination(self.client)},
             default_channel=slack.channel,
             clock=clock,
-            mention=lambda mention: mention_of(mention, settings),
+            mention=lambda names: mention_of(names, settings, rotations, clock()),
+            zone=settings.timezone,
             owner=owner,
         )
         rules = rulebook(settings)
+        book = SilenceBook(database=self.database, timetables=timetables_of(settings))
+        self.silencing = Silencing(
+            database=self.database,
+            announcer=self.announcer,
+            book=book,
+            clock=clock,
+            wake=self.notifier.wake,
+            samples=samples_of(settings, rules),
+        )
         self.monitoring = Monitoring(
             database=self.database,
             rulebook=rules,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
+            silences=book,
         )
         self.watch = Watch(
             database=self.database,
@@ -94,7 +125,21 @@ class Tocsin:
             other_terms=rules.other_terms,
             clock=clock,
         )
+        self.following = Following(
+            settings=settings,
+            database=self.database,
+            monitoring=self.monitoring,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
         self.alerting = Alerting(
+            database=self.database,
+            announcer=self.announcer,
+            silencing=self.silencing,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
+        self.escalating = Escalating(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
         )
         self.reporting = Reporting(
@@ -126,13 +171,30 @@ class Tocsin:
             mask=mask,
             owner=owner,
         )
-        self.http = HttpServer(
+        self.raising = Raising(
+            database=self.database,
             monitoring=self.monitoring,
             clock=clock,
+            dedupe=settings.defaults.dedupe,
+            expire=settings.defaults.expire,
+        )
+        addresses = Addresses(
+            database=self.database,
+            key=settings.http.ping_key.get_secret_value() if settings.http.ping_key else "",
+            jobs={name: job.ping for name, job in settings.jobs.items()},
+        )
+        pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
+        self.http = HttpServer(
+            routes=(
+                PingRoutes(addresses=addresses, pinging=pinging),
+                RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
+                AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
+            ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
             health=self.health,
         )
+        SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
 
@@ -156,7 +218,17 @@ class Tocsin:
             alerting=self.alerting,
             remedying=self.remedying,
             answering=self.answering,
+            raised=self.raising,
             people=self.people,
+            silences=SilenceDesk(
+                client=self.client,
+                database=self.database,
+                silencing=self.silencing,
+                people=self.people,
+                clock=self.clock,
+                zone=settings.timezone,
+                prefix=settings.slack.command_prefix,
+            ),
             clock=self.clock,
             wake=self.notifier.wake,
             prefix=settings.slack.command_prefix,
@@ -189,6 +261,7 @@ class Tocsin:
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
@@ -197,6 +270,7 @@ class Tocsin:
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)
         self._tasks = [
             self.monitoring.start(),
+            self.following.start(),
             asyncio.create_task(self.notifier.run(), name="notifier"),
             asyncio.create_task(self.socket.run(), name="slack"),
         ]
@@ -230,6 +304,7 @@ class Tocsin:
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()
+        await self.following.stop()
         await self.monitoring.stop()
         await self.notifier.stop()
         for task in self._tasks:
@@ -245,6 +320,7 @@ class Tocsin:
             "The database cannot be written": self.monitoring.trouble,
             "Messages cannot be delivered": self.notifier.trouble,
             "Slack is not connected": self.socket.trouble,
+            "A run log cannot be read": self.following.trouble,
         }
         return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
 
@@ -254,6 +330,7 @@ class Tocsin:
             "database": self.monitoring.trouble,
             "delivery": self.notifier.trouble,
             "slack": self.socket.trouble,
+            "run_logs": self.following.trouble,
         }
         try:
             async with self.database.snapshot() as connection:

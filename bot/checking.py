@@ -17,6 +17,7 @@ from bot.probe import Probe, probes_of
 from checks.result import State
 
 _WORST = (State.OK, State.PENDING, State.WARNING, State.UNKNOWN, State.CRITICAL)
+_MOST_AT_ONCE = 200
 _EXIT = {State.OK: 0, State.PENDING: 0, State.WARNING: 1, State.CRITICAL: 2, State.UNKNOWN: 3}
 
 
@@ -29,6 +30,8 @@ class Checked:
     summary: str
     fields: dict[str, Any]
     duration_ms: float
+    parts: tuple[tuple[str, State, str], ...] = ()
+    """What it found of each resource or member: its name, its state and why."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -49,12 +52,13 @@ async def check_now(
     settings: Settings, names: Sequence[str], clock: Clock, done: Callable[[Checked], None]
 ) -> list[Checked]:
     """Run the named checks (all without names) together; `done` hears of each as it ends."""
-    rules = rulebook(settings)
+    rules, slots = rulebook(settings), asyncio.Semaphore(_MOST_AT_ONCE)
     async with probes_of(settings, clock) as probes:
         wanted = [probe for probe in probes if not names or probe.name in names]
 
         async def run(probe: Probe) -> Checked:
-            checked = await _check(probe, rules)
+            async with slots:
+                checked = await _check(probe, rules)
             done(checked)
             return checked
 
@@ -68,4 +72,17 @@ async def _check(probe: Probe, rules: Rulebook) -> Checked:
     found = [judged(observation, rules) for observation in observations]
     state, summary = max(found, key=lambda each: _WORST.index(each[0]))
     fields = {name: clean(value) for name, value in observations[0].fields.items()}
-    return Checked(name=probe.name, state=state, summary=summary, fields=fields, duration_ms=duration_ms)
+    return Checked(
+        name=probe.name,
+        state=state,
+        summary=summary,
+        fields=fields,
+        duration_ms=duration_ms,
+        parts=tuple(
+            (
+                observation.source.name if observation.source.name != probe.name else observation.resource,
+                *each,
+            )
+            for observation, each in zip(observations[1:], found[1:], strict=True)
+        ),
+    )

@@ -14,6 +14,7 @@ from rich.text import Text
 from bot.checking import Checked
 from checks.result import State
 
+_MOST_PARTS = 20
 _STYLE = {
     State.OK: "green",
     State.WARNING: "yellow",
@@ -59,4 +60,10 @@ def _table(names: Sequence[str], found: dict[str, Checked]) -> Table:
         state = Text(checked.state.value, style=_STYLE[checked.state])
         took = f"{checked.duration_ms:.0f} ms"
         table.add_row(Text(name), state, took, Text(checked.summary))
+        for part, state_of_part, summary in checked.parts[:_MOST_PARTS]:
+            table.add_row(
+                Text(f"  {part}"), Text(state_of_part.value, style=_STYLE[state_of_part]), "", Text(summary)
+            )
+        if len(checked.parts) > _MOST_PARTS:
+            table.add_row("", "", "", Text(f"and {len(checked.parts) - _MOST_PARTS} more", style="dim"))
     return table

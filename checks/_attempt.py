@@ -57,6 +57,8 @@ class Attempt:
                 return f"connected to {where}, then silence"
             case "download":
                 return f"the answer from {where} began but did not end"
+            case "" if "download" in self.progress.phases:
+                return f"{where} answered, but the regular expression was still being searched for"
             case _:
                 return f"no connection to {where}"
 
@@ -78,11 +80,12 @@ class Attempt:
     def diagnostics(
         self, method: str, mask: Callable[[str], str], *, with_answer: bool
     ) -> tuple[Diagnostic, ...]:
-        """What was asked and where the time went; with the answer, also what came back. Masked and bounded."""
+        """What was asked and where the time went; first what came back, when that is to blame. Masked and bounded."""
         asked = [f"{method} {self.url}", *(self.answer.redirects if self.answer else ())]
         found = [("Request", "\n".join(asked)), ("Timings", self._timings())]
         if self.answer and with_answer:
-            found += [("Response headers", self._headers()), ("Body", self.answer.text[:_MASKED_AHEAD])]
+            body = ("Body", self.answer.text[:_MASKED_AHEAD])  # the error page often names the fault itself
+            found = [body, *found, ("Response headers", self._headers())]
         return tuple(
             Diagnostic(title=title, text=mask(text)[: _BODY_SHOWN if title == "Body" else _TEXT_SHOWN])
             for title, text in found

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from checks._exchange import Answer
 from checks._ranges import Ranges, RangesSetting, parse_ranges
+from checks._regex import is_found
 from checks._times import as_instant
 from checks.result import Value
 
@@ -59,8 +60,8 @@ class Expectation(BaseModel):
         default=(), alias="json", description="JMESPath expressions that must hold of a JSON body"
     )
 
-    def problem(self, answer: Answer) -> str | None:
-        """The first thing that is not as expected, to follow "HTTP 200 OK in 41 ms, "."""
+    async def problem(self, answer: Answer) -> str | None:
+        """The first thing that is not as expected, to follow "HTTP 200 OK in 41 ms, ". Raises CannotRun."""
         status: Ranges = self.status
         if answer.status not in status:
             return f"expected {status}"
@@ -68,7 +69,7 @@ class Expectation(BaseModel):
         for text in self.text:
             if text not in answer.text:
                 return f"but {where} does not contain {_quoted(text)}"
-        if self.regex is not None and not self.regex.search(answer.text):
+        if self.regex is not None and not await is_found(self.regex, answer.text):
             return f"but {where} does not match {_quoted(self.regex.pattern)}"
         for path in self.truths:
             try:

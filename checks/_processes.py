@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+_LONGEST_COMMAND = 4096  # a regular expression may take very long on more
 # The process in the middle of an exec, or gone between two reads of it.
 _GONE = (psutil.NoSuchProcess, psutil.ZombieProcess, ProcessLookupError)
 
@@ -81,7 +82,7 @@ def _see(process: psutil.Process, pattern: Pattern) -> Seen | None:
         with process.oneshot():
             if process.status() == psutil.STATUS_ZOMBIE:
                 return None
-            name, command = process.name(), _command(process)
+            name, command = process.name(), _command(process)[:_LONGEST_COMMAND]
             if pattern.match and not (pattern.match.search(name) or pattern.match.search(command)):
                 return None
             if pattern.user is not None and process.username() != pattern.user:

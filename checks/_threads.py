@@ -1,4 +1,4 @@
-"""Blocking work in the bounded threads: looks that may hang, and work that ends when nobody waits for it."""
+"""Blocking work in threads: looks that may hang, and work that ends when nobody waits for it."""
 
 from __future__ import annotations
 

@@ -12,10 +12,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from checks.deadline import run_within
+from checks.deadline import Supervised
 from checks.kinds import kinds, options_of
 from checks.options import COMMON_KEYS, Check, CheckContext, CheckOptions, Duration, parse_duration
 from checks.result import CheckResult, Diagnostic, State, Value
+from checks.threads import lane_for
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 # A check that could not run is no proof of a fault, and none of health.
@@ -32,7 +33,7 @@ class Member:
 
     kind: str
     options: CheckOptions = field(repr=False)
-    common: Mapping[str, Any] = field(default_factory=dict)
+    common: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def timeout(self) -> timedelta | None:
@@ -72,7 +73,10 @@ class Options(CheckOptions):
 
     def build(self, context: CheckContext) -> GroupCheck:
         return GroupCheck(
-            members={name: member.options.build(context) for name, member in self.checks.items()},
+            members={
+                name: member.options.build(replace(context, threads=lane_for(context.threads, name)))
+                for name, member in self.checks.items()
+            },
             limits={name: member.timeout or self.member_timeout for name, member in self.checks.items()},
         )
 
@@ -81,25 +85,33 @@ class GroupCheck:
     """Runs its members together, each within its own limit."""
 
     def __init__(self, members: Mapping[str, Check], limits: Mapping[str, timedelta]) -> None:
-        self._members, self._limits = members, limits
+        self._members = {name: Supervised(check, name) for name, check in members.items()}
+        self._limits = limits
+        self._found: dict[str, CheckResult] = {}
 
     async def run(self) -> CheckResult:
-        began = perf_counter()
+        began, self._found = perf_counter(), {}
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(self._run(name)) for name in self._members]
         parts = [task.result() for task in running]
         return combine(parts, duration_ms=(perf_counter() - began) * 1000)
 
+    def timed_out(self, seconds: float) -> CheckResult:
+        """The report of a run cut off after `seconds`: members that ended count as they did."""
+        late = CheckResult(
+            state=State.UNKNOWN,
+            summary=f"not finished when the group's {seconds:g} s were over",
+            fields={"duration_ms": seconds * 1000},
+        )
+        parts = [self._found.get(name) or replace(late, resource=name) for name in self._members]
+        return combine(parts, duration_ms=seconds * 1000)
+
     async def _run(self, name: str) -> CheckResult:
         began = perf_counter()
-        try:
-            result = await run_within(self._members[name], self._limits[name])
-        except Exception as error:  # noqa: BLE001  (a member that breaks must not end the others)
-            result = CheckResult(
-                state=State.UNKNOWN, summary=f"could not run: {type(error).__name__}: {error}"[:300]
-            )
+        result = await self._members[name].run(self._limits[name])
         taken: dict[str, Value] = {"duration_ms": round((perf_counter() - began) * 1000, 1)}
-        return replace(result, resource=name, fields=taken | dict(result.fields))
+        self._found[name] = replace(result, resource=name, fields=taken | dict(result.fields))
+        return self._found[name]
 
 
 def combine(parts: list[CheckResult], *, duration_ms: float) -> CheckResult:
@@ -128,7 +140,7 @@ def combine(parts: list[CheckResult], *, duration_ms: float) -> CheckResult:
         summary=_summary(parts, fields),
         fields=fields,
         diagnostics=(report, *details[:_MOST_NAMED]),
-        remedy=next((part.remedy for part in sorted(parts, key=_badness, reverse=True) if part.remedy), None),
+        remedy=_remedy(parts),
         parts=tuple(parts),
     )
 
@@ -153,6 +165,12 @@ def _summary(parts: list[CheckResult], fields: Mapping[str, Value]) -> str:
     names = ", ".join(str(part.resource) for part in bad[1 : 1 + _MOST_NAMED])
     more = f" and {len(bad) - 1 - _MOST_NAMED} more" if len(bad) > 1 + _MOST_NAMED else ""
     return f"{counts}; {first}" + (f"; also {names}{more}" if names else "")
+
+
+def _remedy(parts: list[CheckResult]) -> str | None:
+    """The first there is, of the worst members first, with whose it is."""
+    worst = sorted(parts, key=_badness, reverse=True)
+    return next((f"{part.resource}: {part.remedy}" for part in worst if part.remedy), None)
 
 
 def _badness(part: CheckResult) -> int:

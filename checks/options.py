@@ -20,7 +20,8 @@ from checks.result import CheckResult
 COMMON_KEYS = frozenset(
     {
         "type", "every", "cron", "at", "timeout", "between", "due", "failures", "recoveries", "resource", "tags",
-        "condition", "states", "thresholds", "depends_on", "dedupe", "expire", "for", "anomaly", "report", "checks",
+        "condition", "states", "thresholds", "depends_on", "dedupe", "expire", "for", "flapping",
+        "anomaly", "forecast", "report", "checks",
         "severity", "category", "title", "message", "mention", "channel", "runbook", "recommendations",
     }
 )  # fmt: skip

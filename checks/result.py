@@ -43,3 +43,11 @@ class CheckResult:
     remedy: str | None = None
     resource: str | None = None
     parts: tuple[CheckResult, ...] = ()
+
+
+class CannotRun(Exception):
+    """The check cannot run. The message says why and `remedy` what would mend it."""
+
+    def __init__(self, why: str, *, remedy: str | None = None) -> None:
+        super().__init__(why)
+        self.remedy = remedy

@@ -22,7 +22,7 @@ class Options(CheckOptions):
 
     host: Annotated[str, Field(min_length=1)] = Field(description="The name or address to connect to")
     port: Annotated[int, Field(ge=1, le=65535)] = Field(description="The port")
-    send: str | None = Field(default=None, description="A text to send once connected")
+    send: str | None = Field(default=None, repr=False, description="A text to send once connected")
     expect: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="A text that must come back"
     )

@@ -1,9 +1,9 @@
-"""Alerts, their history and the silences over them."""
+"""Alerts and their history."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,15 +11,20 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert, Event, EventKind, Firing, Status
-from bot.domain.decision import Hush
+from bot.domain.inhibition import MARK
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
-from storage.tables import alert_events, alerts, silences
+from storage.database import in_parts
+from storage.tables import alert_events, alerts
 
 _OPEN = alerts.c.closed_at.is_(None)
 _OPEN_ONES = sa.select(alerts).where(
     _OPEN, alerts.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True))
+)
+_ADD = sa.insert(alerts).returning(alerts.c.id)
+_UPDATE = sa.update(alerts).where(
+    alerts.c.id == sa.bindparam("number"), alerts.c.version == sa.bindparam("known_version")
 )
 
 
@@ -29,8 +34,11 @@ class StaleAlert(Exception):
 
 async def open_ones(connection: AsyncConnection, fingerprints: Iterable[str]) -> dict[str, Alert]:
     """The open alerts of some fingerprints, whoever raised them."""
-    rows = await connection.execute(_OPEN_ONES, {"fingerprints": list(fingerprints)})
-    return {row.fingerprint: alert_of(row) for row in rows}
+    found = {}
+    for some in in_parts(fingerprints):
+        for row in await connection.execute(_OPEN_ONES, {"fingerprints": some}):
+            found[row.fingerprint] = alert_of(row)
+    return found
 
 
 async def latest_closed(connection: AsyncConnection, fingerprints: Sequence[str]) -> dict[str, Alert]:
@@ -47,6 +55,50 @@ async def latest_closed(connection: AsyncConnection, fingerprints: Sequence[str]
     )
     rows = await connection.execute(query.order_by(alerts.c.id))
     return {row.fingerprint: alert_of(row) for row in rows}
+
+
+async def newest(connection: AsyncConnection, fingerprint: str) -> Alert | None:
+    """The alert of a fingerprint that began last, open or not."""
+    query = sa.select(alerts).where(alerts.c.fingerprint == fingerprint).order_by(alerts.c.id.desc())
+    row = (await connection.execute(query.limit(1))).first()
+    return None if row is None else alert_of(row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFilter:
+    """Which alerts to list, newest first; `before` is the number of the last one seen."""
+
+    statuses: frozenset[Status] = frozenset()
+    severity: Severity | None = None
+    source: str | None = None
+    since: datetime | None = None
+    before: int | None = None
+    limit: int = 50
+
+
+async def page(connection: AsyncConnection, wanted: AlertFilter) -> tuple[list[Alert], int]:
+    """Up to `limit` alerts, and how many fit in all."""
+    fitting = sa.select(alerts).where(*_conditions(wanted))
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(fitting.subquery()))
+    if wanted.before is not None:
+        fitting = fitting.where(alerts.c.id < wanted.before)
+    rows = await connection.execute(fitting.order_by(alerts.c.id.desc()).limit(wanted.limit))
+    return [alert_of(row) for row in rows], int(total or 0)
+
+
+def _conditions(wanted: AlertFilter) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = []
+    if wanted.statuses:
+        found.append(alerts.c.status.in_([status.value for status in wanted.statuses]))
+        if all(status.is_open for status in wanted.statuses):
+            found.append(_OPEN)
+    if wanted.severity is not None:
+        found.append(alerts.c.severity == int(wanted.severity))
+    if wanted.source is not None:
+        found.append(alerts.c.source == wanted.source)
+    if wanted.since is not None:
+        found.append(alerts.c.opened_at >= wanted.since)
+    return found
 
 
 async def get(connection: AsyncConnection, alert_id: int) -> Alert | None:
@@ -76,28 +128,18 @@ async def opened_between(connection: AsyncConnection, start: datetime, end: date
     return [alert_of(row) for row in await connection.execute(query)]
 
 
-async def count_of_fingerprint(connection: AsyncConnection, fingerprint: str, since: datetime) -> int:
-    """How often the same problem began since an instant."""
-    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(alerts.c.reopened), 0)).where(
-        alerts.c.fingerprint == fingerprint, alerts.c.opened_at >= since
-    )
-    row = (await connection.execute(query)).one()
-    return int(row[0]) + int(row[1])
-
-
 async def save(connection: AsyncConnection, alert: Alert) -> Alert:
     """Insert a new alert or update one whose version is still ours. Raises StaleAlert."""
     if alert.id == 0:
-        result = await connection.execute(
-            sa.insert(alerts).values(version=1, **_columns(alert)).returning(alerts.c.id)
-        )
+        result = await connection.execute(_ADD, {"version": 1, **_columns(alert)})
         return replace(alert, id=int(result.scalar_one()), version=1)
-    statement = (
-        sa.update(alerts)
-        .where(alerts.c.id == alert.id, alerts.c.version == alert.version)
-        .values(version=alert.version + 1, **_columns(alert))
-    )
-    if (await connection.execute(statement)).rowcount != 1:
+    values = {
+        "number": alert.id,
+        "known_version": alert.version,
+        "version": alert.version + 1,
+        **_columns(alert),
+    }
+    if (await connection.execute(_UPDATE, values)).rowcount != 1:
         raise StaleAlert(f"alert {alert.id} changed meanwhile")
     return replace(alert, version=alert.version + 1)
 
@@ -127,43 +169,30 @@ async def history(connection: AsyncConnection, alert_id: int, limit: int = 200) 
     ]
 
 
-async def add_silence(connection: AsyncConnection, fingerprint: str, starts_at: datetime, hush: Hush) -> None:
-    """Keep a problem quiet until an instant, also when it ends and begins again."""
-    await end_silences(connection, fingerprint, starts_at)
-    await connection.execute(
-        sa.insert(silences).values(
-            fingerprint=fingerprint,
-            starts_at=starts_at,
-            ends_at=hush.until,
-            created_by=hush.by,
-            reason=hush.reason,
-        )
-    )
+async def open_versions(connection: AsyncConnection) -> dict[int, tuple[int, bool]]:
+    """The version of each open alert, and whether it is silenced or was until a moment ago."""
+    query = sa.select(alerts.c.id, alerts.c.version, alerts.c.silenced_until.is_not(None)).where(_OPEN)
+    return {row[0]: (row[1], bool(row[2])) for row in await connection.execute(query)}
 
 
-async def end_silences(connection: AsyncConnection, fingerprint: str, now: datetime) -> None:
-    """End every running silence over a problem."""
-    running = sa.and_(silences.c.fingerprint == fingerprint, silences.c.ends_at > now)
-    await connection.execute(sa.update(silences).where(running).values(ends_at=now))
-
-
-async def silences_over(
-    connection: AsyncConnection, fingerprints: Sequence[str], now: datetime
-) -> dict[str, Hush]:
-    """The silences that cover some fingerprints at an instant."""
-    query = sa.select(silences).where(
-        silences.c.fingerprint.in_(fingerprints), silences.c.starts_at <= now, silences.c.ends_at > now
-    )
-    return {
-        row.fingerprint: Hush(until=row.ends_at, by=row.created_by, reason=row.reason)
-        for row in await connection.execute(query)
-    }
-
-
-async def silence_ended(connection: AsyncConnection, now: datetime) -> list[Alert]:
-    """Open alerts whose silence is over and not yet taken off."""
-    query = sa.select(alerts).where(_OPEN, alerts.c.silenced_until <= now).order_by(alerts.c.id)
+async def open_of(connection: AsyncConnection, ids: Sequence[int]) -> list[Alert]:
+    """Those of some alerts that are open, oldest first."""
+    query = sa.select(alerts).where(_OPEN, alerts.c.id.in_(ids)).order_by(alerts.c.id)
     return [alert_of(row) for row in await connection.execute(query)]
+
+
+async def held_needlessly(connection: AsyncConnection) -> list[Alert]:
+    """Open alerts that another one explained which is open no longer."""
+    held = sa.select(alerts).where(_OPEN, alerts.c.detail["held_by"].as_string().like(f"{MARK}%"))
+    found = [alert_of(row) for row in await connection.execute(held)]
+    causes = {alert.id: _cause(alert) for alert in found}
+    still = sa.select(alerts.c.id).where(_OPEN, alerts.c.id.in_(set(causes.values())))
+    open_causes = {row[0] for row in await connection.execute(still)} if found else set()
+    return [alert for alert in found if causes[alert.id] not in open_causes]
+
+
+def _cause(alert: Alert) -> int:
+    return int((alert.firing.held_by or "").removeprefix(MARK).partition(" ")[0])
 
 
 async def expired(connection: AsyncConnection, now: datetime) -> list[Alert]:
@@ -197,6 +226,7 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         mention=detail["mention"],
         channel=detail["channel"],
         held_by=detail["held_by"],
+        flapping=detail.get("flapping"),
         tags=tuple(detail.get("tags", ())),
         expire_after=None if row.expires_at is None else row.expires_at - row.last_seen,
     )
@@ -217,6 +247,8 @@ def alert_of(row: sa.Row[Any]) -> Alert:
         silenced_until=row.silenced_until,
         silenced_by=row.silenced_by,
         silence_reason=row.silence_reason,
+        silence_id=row.silence_id,
+        silence_name=row.silence_name,
     )
 
 
@@ -242,6 +274,7 @@ def _columns(alert: Alert) -> dict[str, Any]:
             "mention": firing.mention,
             "channel": firing.channel,
             "held_by": firing.held_by,
+            "flapping": firing.flapping,
             "tags": list(firing.tags),
         },
         "count": alert.count,
@@ -257,4 +290,6 @@ def _columns(alert: Alert) -> dict[str, Any]:
         "silenced_until": alert.silenced_until,
         "silenced_by": alert.silenced_by,
         "silence_reason": alert.silence_reason,
+        "silence_id": alert.silence_id,
+        "silence_name": alert.silence_name,
     }

@@ -172,6 +172,8 @@ alerts = _table(
     sa.Column("silenced_until", Instant),
     sa.Column("silenced_by", sa.String(64)),
     sa.Column("silence_reason", sa.Text),
+    sa.Column("silence_id", Id),
+    sa.Column("silence_name", sa.String(200)),
     sa.Index("ix_alerts_fingerprint_closed_at", "fingerprint", "closed_at"),
     sa.Index("ix_alerts_opened_at", "opened_at"),
     sa.Index("ix_alerts_closed_at", "closed_at"),
@@ -196,16 +198,79 @@ alert_events = _table(
     sa.Index("ix_alert_events_alert_id", "alert_id", "id"),
 )
 
-silences = _table(
-    "silences",
+decisions = _table(
+    "decisions",  # why an alert went where it went, and what its escalation did
     sa.Column("id", Id, primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("reasons", Document, nullable=False),
+    sa.Column("outcome", Document, nullable=False),
+    sa.Index("ix_decisions_alert_id", "alert_id", "id"),
+)
+
+escalations = _table(
+    "escalations",  # how far the escalation of an open alert is
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("policy", sa.String(200), nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("paused_at", Instant),
+    sa.Index("ix_escalations_due_at", "due_at"),
+)
+
+held_alerts = _table(
+    "held_alerts",  # alerts that nobody is told of before quiet hours end
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sa.Index("ix_held_alerts_until", "until"),
+)
+
+silences = _table(
+    "silences",  # those that people made, and each window of those in the file
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("origin", sa.String(16), nullable=False),
+    sa.Column("name", sa.String(200)),
+    sa.Column("match", sa.Text),
     sa.Column("fingerprint", sa.String(32)),
     sa.Column("starts_at", Instant, nullable=False),
     sa.Column("ends_at", Instant, nullable=False),
     sa.Column("created_by", sa.String(64)),
     sa.Column("reason", sa.Text),
+    sa.Column("extended_by", sa.String(64)),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_by", sa.String(64)),
+    sa.Column("warned_at", Instant),
+    sa.Column("told_at", Instant),
     sa.Index("ix_silences_fingerprint_ends_at", "fingerprint", "ends_at"),
     sa.Index("ix_silences_ends_at", "ends_at"),
+)
+_untold = silences.c.told_at.is_(None)
+sa.Index(
+    "ix_silences_untold",  # what is still to be said of a silence that is over
+    silences.c.ends_at,
+    sqlite_where=_untold,
+    postgresql_where=_untold,
+)
+_of_file = silences.c.origin == "file"
+sa.Index(
+    "uq_silences_window",  # at most one row a window of the file
+    silences.c.name,
+    silences.c.starts_at,
+    unique=True,
+    sqlite_where=_of_file,
+    postgresql_where=_of_file,
+)
+
+silenced_alerts = _table(
+    "silenced_alerts",  # which alerts a silence kept quiet, and which of them somebody wanted to hear
+    sa.Column("silence_id", Id, sa.ForeignKey("silences.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("lifted_by", sa.String(64)),
+    sa.Index("ix_silenced_alerts_alert_id", "alert_id"),
 )
 
 outbox = _table(
@@ -227,6 +292,7 @@ outbox = _table(
     sa.Column("leased_by", sa.String(64)),
     sa.Column("leased_until", Instant),
     sa.Column("last_error", sa.Text),
+    sa.Column("root_key", sa.String(300)),  # of a thread's line: the message it stands under
 )
 _pending = outbox.c.state == "pending"
 sa.Index(
@@ -257,6 +323,15 @@ messages = _table(
     sa.Column("shown", sa.String(64), nullable=False),
     sa.Index("ix_messages_alert_id", "alert_id"),
     sa.Index("ix_messages_posted_at", "posted_at"),
+)
+
+cursors = _table(
+    "cursors",  # how far each followed log of runs is read; `item` is one file of it, or empty for the whole
+    sa.Column("log", sa.String(64), primary_key=True),
+    sa.Column("item", sa.String(100), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("position", Document, nullable=False),
 )
 
 slots = _table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.blocks.message import (
     Block,
@@ -28,6 +28,8 @@ from bot.blocks.message import (
 from bot.blocks.remedies import MOST_OFFERS, offer_button
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
+from bot.domain.inhibition import MARK
+from bot.domain.recurrence import Recurrence
 from bot.domain.remedy import Attempt
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
@@ -42,16 +44,25 @@ SEVERITY_EMOJI = {
 }
 _MOST_REASON = 900
 _MOST_DIAGNOSTICS = 3
+_INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
 _USERS = ("affected_users", "users_affected")
+
+_ONCE = Recurrence(count=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertContext:
-    """What an alert's message shows beside the alert: how often it came before, whom to call, what to approve."""
+    """What an alert's message shows beside the alert: how often it came before, whom to call, by when, what to approve.
+
+    `instead_of`: destinations it was meant for and that nothing can be sent to.
+    """
 
     now: datetime
-    times_this_week: int = 1
+    recurrence: Recurrence = _ONCE
     mention: str = ""
+    respond_within: timedelta | None = None
+    escalates_at: datetime | None = None
+    instead_of: tuple[str, ...] = ()
     offers: Sequence[Attempt] = ()
 
 
@@ -78,6 +89,8 @@ def render_alert(alert: Alert, around: AlertContext) -> Message:
 
 def _headline(alert: Alert, around: AlertContext, *, silenced: bool) -> str:
     title = outside(alert.firing.title, 250)
+    if alert.firing.flapping and alert.status.is_open:
+        title += " (flapping)"
     priority = alert.severity.priority
     match alert.status:
         case Status.RESOLVED:
@@ -123,13 +136,18 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
     if alert.count > 1:
         facts.append(("Seen", f"{alert.count} times, last {clock(alert.last_seen)}"))
     users = next((found for name in _USERS if (found := look_up(firing.fields, name)) is not None), None)
+    if isinstance(raised_by := firing.fields.get("raised_by"), str):
+        facts.append(("Raised by", person(raised_by)))
     if users is not None:
         facts.append(("Users affected", outside(format_value(users, ""), 50)))
     if alert.status is Status.ACKNOWLEDGED and alert.acknowledged_at:
         facts.append(("Acknowledged", f"{person(alert.acknowledged_by)}, {clock(alert.acknowledged_at)}"))
     if silenced and alert.silenced_until:
         until = f"until {when(alert.silenced_until)}"
-        facts.append(("Silenced", f"{until} by {person(alert.silenced_by)}"))
+        by = person(alert.silenced_by)
+        if alert.silence_name:
+            by = f"the silence _{outside(alert.silence_name, 150)}_ of tocsin.yml"
+        facts.append(("Silenced", f"{until} by {by}"))
         if alert.silence_reason:
             facts.append(("Silenced because", outside(alert.silence_reason, 300)))
     if not alert.status.is_open and alert.closed_at:
@@ -137,10 +155,19 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
         word = "Expired" if alert.status is Status.EXPIRED else "Resolved"
         facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
     if alert.status.is_open and alert.firing.held_by:
-        facts.append(("Explained by", f"check {code(alert.firing.held_by)}, which fails too"))
+        facts.append(("Explained by", explained_by(alert.firing.held_by)))
+    if alert.status.is_open and firing.flapping:
+        facts.append(("Flapping", f"{firing.flapping}; it stays open until it is steady"))
     if alert.note:
         facts.append(("Note", outside(alert.note, 500)))
     return facts
+
+
+def explained_by(held_by: str) -> str:
+    """What an alert waits for, as its message names it."""
+    if held_by.startswith(MARK):
+        return f"alert {outside(held_by, 200)}, which is open"
+    return f"check {code(held_by)}, which fails too"
 
 
 def _steps(alert: Alert) -> str:
@@ -165,15 +192,15 @@ def _link(address: str, text: str) -> str:
 def _small_print(alert: Alert, around: AlertContext) -> str:
     parts = [f"Alert #{alert.id}", f"rule {code(alert.firing.rule)}", escape(alert.firing.category)]
     if alert.status is Status.ACTIVE:
-        parts.append(f"respond within {spell(RESPONSE_TIME[alert.severity])}")
-    if around.times_this_week > 1:
-        parts.append(f"{_ordinal(around.times_this_week)} time in 7 days")
+        parts.append(f"respond within {spell(around.respond_within or RESPONSE_TIME[alert.severity])}")
+    if alert.status.is_open and around.escalates_at is not None:
+        parts.append(f"escalates {clock(around.escalates_at)}")
+    if again := around.recurrence.words():
+        parts.append(again)
+    if around.instead_of:
+        names = escape(", ".join(around.instead_of))
+        parts.append(f":warning: meant for {names}, which nothing can be sent to, so it is told here")
     return " · ".join(parts)
-
-
-def _ordinal(number: int) -> str:
-    teens = 10 <= number % 100 <= 20
-    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
@@ -202,6 +229,8 @@ def _text(alert: Alert, around: AlertContext, head: str) -> str:
              f"Since {when(alert.opened_at)}"]  # fmt: skip
     if alert.count > 1:
         parts.append(f"Seen {alert.count} times")
+    if alert.status.is_open and firing.flapping:
+        parts.append(f"Flapping: {firing.flapping}")
     if alert.status.is_open and (steps := _steps(alert)):
         parts.append(steps.replace("*", ""))
     parts.append(_small_print(alert, around))
@@ -218,27 +247,45 @@ _LINES = {
     EventKind.EXPIRED: ":hourglass: Expired",
     EventKind.REOPENED: ":rotating_light: Open again",
     EventKind.SEVERITY: ":arrow_up_down: Severity changed",
+    EventKind.RELEASED: ":bell: What explained this is over, and it goes on",
+    EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
+    EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
     EventKind.REMEDY: ":wrench: Recovery",
     EventKind.REMEDY_APPROVED: ":wrench: {who} approved the recovery",
     EventKind.REMEDY_FAILED: ":rotating_light: Recovery failed",
+    EventKind.ESCALATED: ":mega: Escalated",
 }
 
 
 def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
-    """A line of an alert's thread. `mention` is whom a problem that came back must reach."""
+    """A line of an alert's thread. `mention` is whom a problem that came back, or that nobody takes, must reach."""
     line = _LINES[event.kind].format(who=person(event.actor))
     if event.kind is EventKind.UNSILENCED and event.actor is None:
         line = ":bell: The silence is over"
-    if event.kind is EventKind.SILENCED and alert.silenced_until:
-        line += f" until {when(alert.silenced_until)}"
-    if event.text:
-        line += f": {outside(event.text, 1500)}"
+    if event.kind is EventKind.SILENCED and event.text.startswith(("until ", "extended until ")):
+        line = line.replace(" silenced this", f" silenced this {_localized(outside(event.text, 1500))}")
+        line = line.replace("silenced this extended", "extended the silence")
+    elif event.text:
+        line += f": {_localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
-    if event.kind in (EventKind.REOPENED, EventKind.REMEDY_FAILED) and mention:
+    calling = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED, EventKind.REMEDY_FAILED)
+    if mention and event.kind in calling:
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
+
+
+def _localized(text: str) -> str:
+    """The instants of our own sentences in each reader's zone."""
+    return _INSTANT.sub(_shown_instant, text)
+
+
+def _shown_instant(found: re.Match[str]) -> str:
+    try:
+        return when(datetime.fromisoformat(f"{found[1]}+00:00"))
+    except ValueError:  # 2026-19-39, in somebody's own words
+        return found[0]
 
 
 def _times(count: int) -> str:

@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import SEVERITY_EMOJI
 from bot.blocks.message import Block, Message, context, cut, divider, fitted, outside, rows, section
+from bot.blocks.patterns import brief_patterns, hours_chart
 from bot.domain.alert import Alert
 from bot.domain.decision import spell
+from bot.domain.pattern import spell_days
 from bot.domain.severity import Severity
 from bot.domain.template import format_value
 from bot.reports.digest import AlertFigures, Digest, JobFigures, Uptime
@@ -30,12 +32,18 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
         texts.append(f"{outside(title, 150)}: " + "; ".join(f"{label} {value}" for label, value in pairs))
     for title, text in (
         ("Alerts", _alerts(digest.alerts)),
+        ("Told only here", _told_here(digest.told_here)),
         ("Uptime", _uptimes(digest.uptimes)),
         ("Jobs", _jobs(digest.jobs)),
     ):
         if text:
             blocks.append(section(f"*{title}*\n{text}"))
             texts.append(f"{title}: {text}")
+    if digest.patterns is not None:
+        length = spell_days(digest.patterns.end - digest.patterns.start)
+        blocks.append(section(f"*Alerts of {length}*\n{brief_patterns(digest.patterns)}"))
+        blocks += [hours_chart(digest.patterns)] if digest.patterns.total else []
+        texts.append(f"Alerts of {length}: {brief_patterns(digest.patterns)}")
     end = digest.end.astimezone(zone)
     blocks.append(context(f"{day:%d %b %H:%M} to {end:%d %b %H:%M} {zone.key}"))
     return Message(text=cut("\n".join(texts).replace("*", ""), 3400), blocks=fitted(blocks))
@@ -70,6 +78,18 @@ def _alerts(figures: AlertFigures) -> str:
         f", after {mean:.0f} min on average" if mean is not None else ""
     )
     return f"{figures.total} began: {by}{ended}"
+
+
+def _told_here(alerts: Sequence[Alert]) -> str:
+    """The alerts that a route sends to the digest alone."""
+    shown = [
+        f"{SEVERITY_EMOJI[alert.severity]} *{alert.severity.priority}* {outside(alert.firing.title, 120)} · "
+        f"#{alert.id}, {'once' if alert.count == 1 else f'{alert.count} times'}, {alert.status.value}"
+        for alert in sorted(alerts, key=lambda alert: (alert.severity, -alert.count))[:_MOST]
+    ]
+    if len(alerts) > _MOST:
+        shown.append(f"… and {len(alerts) - _MOST} more")
+    return "\n".join(shown)
 
 
 _WORD = {

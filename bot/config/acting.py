@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from bot.config import moments as moment
 from bot.config import references as ref
@@ -90,7 +90,7 @@ class Route(Section):
 class EscalationStep(Section):
     """One step of an escalation."""
 
-    after: Duration = Field(description="how long after the alert began")
+    after: Duration = Field(description="how long after the alert began, or needed somebody again")
     to: ref.Destinations = Field(default=("slack",), description="where it is told", min_length=1)
     mention: ref.Mention = Field(default=(), description="who is told by name")
     note: str | None = Field(default=None, description="a sentence that goes with it")
@@ -99,6 +99,11 @@ class EscalationStep(Section):
 class EscalationPolicy(Section):
     """What happens while nobody acknowledges an alert."""
 
+    since: Literal["unacknowledged", "first_seen"] = Field(
+        default="unacknowledged",
+        description="what the times count from: `unacknowledged` is ended by an acknowledgement, "
+        "`first_seen` only by the end of the alert",
+    )
     respond_within: Duration | None = Field(default=None, description="how soon somebody should acknowledge")
     steps: tuple[EscalationStep, ...] = Field(default=(), description="what happens, in order")
 
@@ -108,6 +113,9 @@ class Silence(Section):
 
     name: scalar.Name = Field(description="what it is called")
     match: ref.Condition = Field(description="a CEL condition over the alert")
+    timezone: moment.Zone | None = Field(
+        default=None, description="the zone of its times; the file's unless set"
+    )
     schedule: moment.Cron | None = Field(
         default=None, description="when it begins, again and again, as five fields of cron"
     )
@@ -115,10 +123,25 @@ class Silence(Section):
     from_: ref.Instant | None = Field(default=None, alias="from", description="when it begins, once")
     until: ref.Instant | None = Field(default=None, description="when it ends, once")
     for_: scalar.Span | None = Field(default=None, alias="for", description="how long it lasts")
-    timezone: moment.Zone | None = Field(
-        default=None, description="the zone of its times; the file's unless set"
-    )
     reason: str | None = Field(default=None, description="why, for those who wonder")
+
+    @field_validator("until")
+    @classmethod
+    def _ends_after_it_begins(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        begins = info.data.get("from_")
+        if value is not None and begins is not None and value <= begins:
+            raise ref.refuse("it ends before it begins", "write a time after from:")
+        return value
+
+
+class Inhibition(Section):
+    """Which open alerts explain which others, so that these tell nobody meanwhile."""
+
+    when: ref.Condition = Field(description="a CEL condition over the alert that explains others")
+    hold: ref.Condition = Field(description="a CEL condition over the alerts that it explains")
+    equal: ref.Texts = Field(
+        default=(), description="names that must have the same value in both, such as `resource`"
+    )
 
 
 class Request(Section):

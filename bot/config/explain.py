@@ -63,7 +63,16 @@ _BOUNDS = {
 
 
 def mistakes_of(error: ValidationError, document: Document, model: type[BaseModel]) -> Iterator[Mistake]:
-    """One mistake for each of pydantic's, those that follow from a variable that is not set left out."""
+    """One mistake for each of pydantic's, those that follow from a variable that is not set left out.
+
+    What two models refuse, as with the members of a group, is told once, by the one that knows what was meant.
+    """
+    found = list(_mistakes(error, document, model))
+    told = {(each.path, each.message) for each in found if each.suggestion}
+    return (each for each in found if each.suggestion or (each.path, each.message) not in told)
+
+
+def _mistakes(error: ValidationError, document: Document, model: type[BaseModel]) -> Iterator[Mistake]:
     for details in error.errors(include_url=False):
         path, missing = locate(details["loc"], document.data)
         named = (*path, missing) if missing else path

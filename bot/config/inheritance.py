@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from bot.config.acting import RuleSettings
 from bot.config.probing import CheckSettings, Defaults, JobSettings
 from bot.config.section import Section
+from checks.options import CheckOptions
 
 Item = TypeVar("Item", bound=Section)
 _NOT_FOR_JOBS = frozenset({"every", "timeout"})  # those are about checks
@@ -35,13 +36,22 @@ def _check(check: CheckSettings, defaults: Defaults, *, member: bool = False) ->
     scheduled = member or check.cron is not None or check.at is not None
     filled = _inherit(check, defaults, frozenset({"every"}) if scheduled else frozenset())
     members = {name: _check(each, defaults, member=True) for name, each in check.checks.items()}
-    update: dict[str, Any] = {"checks": members} if members else {}
+    update: dict[str, Any] = (
+        {"checks": members, "options": _group_options(check, defaults)} if members else {}
+    )
     if filled.every is None and not scheduled:
         update["every"] = defaults.every
     every = update.get("every", filled.every)
     if every is not None and "timeout" not in check.model_fields_set | defaults.model_fields_set:
         update["timeout"] = min(filled.timeout, every)
     return filled.model_copy(update=update) if update else filled
+
+
+def _group_options(group: CheckSettings, defaults: Defaults) -> CheckOptions:
+    """The group's own keys, where members without a time limit take that of `defaults`, if it names one."""
+    if "timeout" not in defaults.model_fields_set or "member_timeout" in group.options.model_fields_set:
+        return group.options
+    return group.options.model_copy(update={"member_timeout": defaults.timeout})
 
 
 def _inherit(item: Item, source: Section, without: frozenset[str] = frozenset()) -> Item:

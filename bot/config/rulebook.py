@@ -6,12 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from bot.config.acting import Inhibition as InhibitionSettings
 from bot.config.acting import RuleSettings
+from bot.config.history_rules import history_rules_of_check
 from bot.config.job_rules import expected, run_rules, watch_rules
 from bot.config.probing import Alerting, CheckSettings, JobSettings
 from bot.config.scalars import Threshold as Limit
 from bot.config.settings import Settings
 from bot.domain.condition import compile_condition
+from bot.domain.flapping import FlappingLimits
+from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rule import CannotRun, Expression, Question, Rule, RuleGroup, Standing, Threshold
@@ -56,6 +60,7 @@ class Rulebook:
     of_all: tuple[Rule, ...]
     terms: Mapping[str, Terms]
     other_terms: Terms
+    inhibitions: tuple[Inhibition, ...] = ()
     _groups: dict[tuple[Source, bool], tuple[RuleGroup, ...]] = field(default_factory=dict)
 
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
@@ -97,6 +102,13 @@ def rulebook(settings: Settings) -> Rulebook:
         of_all=tuple(_configured_rule(rule) for rule in settings.alerts),
         terms=terms,
         other_terms=other_terms,
+        inhibitions=tuple(_inhibition(each) for each in settings.inhibit),
+    )
+
+
+def _inhibition(setting: InhibitionSettings) -> Inhibition:
+    return Inhibition(
+        when=compile_condition(setting.when), hold=compile_condition(setting.hold), equal=setting.equal
     )
 
 
@@ -122,6 +134,7 @@ def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
         )
     for name_of_field, limits in check.thresholds.items():
         yield from _threshold_rules(name, check, name_of_field, limits)
+    yield from history_rules_of_check(name, check)
 
 
 def _state_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
@@ -164,6 +177,7 @@ def _check_rule(
         severity=severity,
         category=category,
         mention=_mention(check),
+        tags=check.tags,
         channel=check.channel,
         runbook=check.runbook,
         recommendations=check.recommendations,
@@ -173,7 +187,13 @@ def _check_rule(
         dedupe=check.dedupe,
         expire=check.expire,
         depends_on=check.depends_on,
+        flapping=_flapping(check),
     )
+
+
+def _flapping(check: CheckSettings) -> FlappingLimits | None:
+    found = check.flapping
+    return None if found is None else FlappingLimits(start=100 * found.start, end=100 * found.end)
 
 
 def _literal(text: str) -> str:
@@ -274,6 +294,7 @@ def _ending_rules(job: JobSettings) -> Iterable[Rule]:
             severity=job.severity or severity,
             category=job.category or "application",
             mention=_mention(job),
+            tags=job.tags,
             channel=job.channel,
             runbook=job.runbook,
             recommendations=job.recommendations,

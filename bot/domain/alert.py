@@ -7,14 +7,18 @@ with a `Refusal` that says why nothing changes.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from bot.domain.observation import Source
 from bot.domain.severity import Severity
 from checks.result import Diagnostic, Value
+
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 
 class Status(StrEnum):
@@ -46,6 +50,10 @@ class EventKind(StrEnum):
     REMEDY = "remedy"
     REMEDY_APPROVED = "remedy_approved"
     REMEDY_FAILED = "remedy_failed"
+    ESCALATED = "escalated"
+    FLAPPING = "flapping"
+    STEADY = "steady"
+    RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +70,9 @@ class Event:
 class Firing:
     """What a rule found: all that an alert shows of the present trouble.
 
-    `held_by` is a failing check whose own alert explains this one, which therefore notifies nobody.
+    `held_by` is what explains this one, which therefore notifies nobody: a failing check, or an alert as
+    `#12 its title`.
+    `flapping` says how it goes back and forth while it does.
     """
 
     rule: str
@@ -81,6 +91,7 @@ class Firing:
     channel: str | None = None
     expire_after: timedelta | None = None
     held_by: str | None = None
+    flapping: str | None = None
     tags: tuple[str, ...] = ()
 
     @property
@@ -108,6 +119,8 @@ class Alert:
     silenced_until: datetime | None = None
     silenced_by: str | None = None
     silence_reason: str | None = None
+    silence_id: int | None = None
+    silence_name: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -144,6 +157,7 @@ class Refusal:
     reason: str
 
 
+@lru_cache(maxsize=10_000)
 def fingerprint(rule: str, resource: str) -> str:
     """What makes two findings the same problem: the rule and the resource."""
     return hashlib.sha256(f"{rule}\0{resource}".encode()).hexdigest()[:32]
@@ -158,8 +172,10 @@ def fire(firing: Firing, now: datetime) -> Change:
 def repeat(alert: Alert, firing: Firing, now: datetime) -> Change:
     """The same problem seen again: the count rises, what it shows is refreshed, severity follows."""
     seen = replace(alert, firing=firing, count=alert.count + 1, last_seen=max(now, alert.last_seen))
+    turned = _flapped(alert, firing, now)
     if firing.severity == alert.severity:
-        return Change(alert=seen, urgent=firing.held_by != alert.firing.held_by)
+        urgent = bool(turned) or firing.held_by != alert.firing.held_by
+        return Change(alert=seen, events=turned, urgent=urgent)
     text = f"{alert.severity.priority} → {firing.severity.priority}: {firing.reason}"
     event = Event(kind=EventKind.SEVERITY, at=now, text=text)
     if firing.severity < alert.severity and alert.status is Status.ACKNOWLEDGED:
@@ -167,7 +183,33 @@ def repeat(alert: Alert, firing: Firing, now: datetime) -> Change:
         event = replace(
             event, text=f"{text}. Worse than when it was acknowledged, so it needs somebody again"
         )
-    return Change(alert=seen, events=(event,))
+    return Change(alert=seen, events=(event, *turned))
+
+
+def _flapped(alert: Alert, firing: Firing, now: datetime) -> tuple[Event, ...]:
+    """Said when it begins to flap, and when it goes on without."""
+    before, after = alert.firing.flapping, firing.flapping
+    if after is not None and before is None:
+        return (Event(kind=EventKind.FLAPPING, at=now, text=after),)
+    if after is None and before is not None:
+        return (Event(kind=EventKind.STEADY, at=now, text=firing.reason),)
+    return ()
+
+
+def waver(alert: Alert, how: str, now: datetime) -> Change | None:
+    """Good for the moment, and likely to be bad soon: it stays open. Nothing to say when that was said."""
+    if alert.firing.flapping is not None:
+        return None
+    firing = replace(alert.firing, flapping=how)
+    return Change(alert=replace(alert, firing=firing), events=_flapped(alert, firing, now))
+
+
+def release(alert: Alert, now: datetime) -> Change | Refusal:
+    """What explained it is over, and it is not."""
+    if alert.firing.held_by is None or not alert.status.is_open:
+        return Refusal(alert=alert, reason="not held back")
+    event = Event(kind=EventKind.RELEASED, at=now, text=alert.firing.held_by)
+    return Change(alert=replace(alert, firing=replace(alert.firing, held_by=None)), events=(event,))
 
 
 def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:
@@ -187,13 +229,17 @@ def reopen(alert: Alert, firing: Firing, now: datetime, why: str) -> Change:
         silenced_until=None,
         silenced_by=None,
         silence_reason=None,
+        silence_id=None,
+        silence_name=None,
     )
-    return Change(alert=back, events=(Event(kind=EventKind.REOPENED, at=now, text=why),))
+    turned = _flapped(alert, firing, now) if firing.flapping else ()
+    return Change(alert=back, events=(Event(kind=EventKind.REOPENED, at=now, text=why), *turned))
 
 
 def recover(alert: Alert, summary: str, now: datetime) -> Change:
     """The problem went away by itself."""
-    closed = replace(alert, status=Status.RESOLVED, closed_at=now, closed_by=None)
+    firing = replace(alert.firing, flapping=None)
+    closed = replace(alert, firing=firing, status=Status.RESOLVED, closed_at=now, closed_by=None)
     return Change(alert=closed, events=(Event(kind=EventKind.RECOVERED, at=now, text=summary),))
 
 
@@ -234,16 +280,46 @@ def silence(
     """It notifies nobody for a time. It goes on being checked, counted and resolved."""
     if not alert.status.is_open:
         return Refusal(alert=alert, reason=f"already {alert.status.value}")
-    quiet = replace(alert, silenced_until=now + length, silenced_by=who, silence_reason=reason)
-    return Change(alert=quiet, events=(Event(kind=EventKind.SILENCED, at=now, text=reason or "", actor=who),))
+    return silenced(alert, until=now + length, who=who, reason=reason, now=now, actor=who, text=reason or "")
+
+
+def silenced(
+    alert: Alert,
+    *,
+    until: datetime,
+    who: str | None,
+    reason: str | None,
+    number: int | None = None,
+    name: str | None = None,
+    now: datetime,
+    actor: str | None,
+    text: str,
+) -> Change:
+    """The alert under the silence of that number and name."""
+    quiet = replace(
+        alert,
+        silenced_until=until,
+        silenced_by=who,
+        silence_reason=reason,
+        silence_id=number,
+        silence_name=name,
+    )
+    return Change(alert=quiet, events=(Event(kind=EventKind.SILENCED, at=now, text=text, actor=actor),))
 
 
 def unsilence(alert: Alert, who: str | None, now: datetime) -> Change | Refusal:
     """It notifies again, because somebody said so or the time is over."""
     if alert.silenced_until is None:
         return Refusal(alert=alert, reason="not silenced")
-    loud = replace(alert, silenced_until=None, silenced_by=None, silence_reason=None)
-    return Change(alert=loud, events=(Event(kind=EventKind.UNSILENCED, at=now, text="", actor=who),))
+    return spoken(alert, who, now, "")
+
+
+def spoken(alert: Alert, who: str | None, now: datetime, text: str) -> Change:
+    """The alert without its silence."""
+    loud = replace(
+        alert, silenced_until=None, silenced_by=None, silence_reason=None, silence_id=None, silence_name=None
+    )
+    return Change(alert=loud, events=(Event(kind=EventKind.UNSILENCED, at=now, text=text, actor=who),))
 
 
 def expire(alert: Alert, now: datetime) -> Change | Refusal:
@@ -256,4 +332,7 @@ def expire(alert: Alert, now: datetime) -> Change | Refusal:
 
 
 def _person(user: str | None) -> str:
-    return f"<@{user}>" if user else "Tocsin"
+    """A Slack user by id; somebody who came by the API as they call themselves."""
+    if not user:
+        return "Tocsin"
+    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else user

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain import alert as lifecycle
-from bot.domain.alert import Alert, Change, Event, EventKind, Firing, fingerprint
+from bot.domain.alert import Alert, Change, Firing, fingerprint
 from bot.domain.condition import Outcome
+from bot.domain.inhibition import Inhibition, explaining, reference
 from bot.domain.observation import Observation, variables
 from bot.domain.recommendation import recommend
 from bot.domain.rule import CannotRun, Judgement, Rule, RuleGroup, Streak, judge
 from bot.domain.severity import Severity
+from bot.domain.silence import Silence, covering, hush
 from bot.domain.template import render
 from checks.result import State, Value
 
@@ -21,19 +23,13 @@ _MOST_FIELDS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hush:
-    """A silence that covers a fingerprint: until when, whose, and why."""
-
-    until: datetime
-    by: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """What is known already that bears on an observation; alerts and silences by fingerprint.
+    """What is known already that bears on an observation; alerts by fingerprint.
 
-    `failing` are the checks, among those its rules depend on, that are critical now.
+    `silences` are those active now, of any problem.
+    `failing` are the checks, among those its rules depend on, that are critical now. `past` holds usual ranges
+    and trends, for the rules that ask of them. `open_alerts` are all
+    that are open, where `inhibitions` ask for them.
     """
 
     streaks: Mapping[str, Streak] = field(default_factory=dict)
@@ -41,8 +37,11 @@ class Memory:
     baseline: Mapping[str, float] = field(default_factory=dict)
     open: Mapping[str, Alert] = field(default_factory=dict)
     closed: Mapping[str, Alert] = field(default_factory=dict)
-    silences: Mapping[str, Hush] = field(default_factory=dict)
+    silences: Sequence[Silence] = ()
     failing: frozenset[str] = frozenset()
+    past: Mapping[str, Any] = field(default_factory=dict)
+    inhibitions: tuple[Inhibition, ...] = ()
+    open_alerts: tuple[Alert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ def fingerprints(
 
 def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Memory) -> Decision:
     """Judge an observation by its rules and say what becomes of each alert."""
-    names = variables(observation, memory.previous, memory.baseline)
+    names = {**variables(observation, memory.previous, memory.baseline), **memory.past}
     judgements = judge(groups, observation, names, memory.streaks)
     return Decision(
         state=_standing(observation.state, judgements),
@@ -109,8 +108,10 @@ def _standing(own: State, judgements: tuple[Judgement, ...]) -> State:
     """A source is as bad as the worst of what it reports and what its rules say of that."""
     found = [own]
     for judgement in judgements:
-        if judgement.verdict.outcome is Outcome.TRUE and not isinstance(judgement.rule.question, CannotRun):
-            severity = judgement.rule.severity or judgement.verdict.severity
+        rule = judgement.rule
+        tells = not (rule.advisory or isinstance(rule.question, CannotRun))
+        if judgement.verdict.outcome is Outcome.TRUE and tells:
+            severity = rule.severity or judgement.verdict.severity
             found.append(State.CRITICAL if severity is Severity.CRITICAL else State.WARNING)
     return max(found, key=_WORSE.index)
 
@@ -123,9 +124,9 @@ def _change(
         return _continue(current, judgement, observation, names, memory)
     if not judgement.raises:
         return None
-    firing = _firing(judgement, observation, names, memory)
+    firing = _explained(None, _firing(judgement, observation, names, memory), observation.at, memory)
     change = _begin(firing, judgement, observation.at, memory.closed.get(key))
-    return _hushed(change, memory.silences.get(key), observation.at)
+    return _hushed(change, memory.silences, observation.at)
 
 
 def _continue(
@@ -136,9 +137,13 @@ def _continue(
     memory: Memory,
 ) -> Change | None:
     if judgement.verdict.outcome is Outcome.TRUE:
-        return lifecycle.repeat(current, _firing(judgement, observation, names, memory), observation.at)
+        firing = _firing(judgement, observation, names, memory)
+        firing = _explained(current, firing, observation.at, memory)
+        return lifecycle.repeat(current, firing, observation.at)
     # Where several sources raise one alert, only the one that was bad last can say that it is over.
     if judgement.clears and current.firing.source == observation.source:
+        if (how := _flapping(judgement)) is not None:
+            return lifecycle.waver(current, how, observation.at)
         return lifecycle.recover(current, observation.summary, observation.at)
     return None
 
@@ -149,7 +154,8 @@ def _begin(firing: Firing, judgement: Judgement, now: datetime, last: Alert | No
         return lifecycle.fire(firing, now)
     ago = now - last.closed_at
     since = judgement.streak.since
-    never_stopped = last.closed_by is not None and since is not None and since <= last.closed_at
+    steady = since is not None and since <= last.closed_at
+    never_stopped = last.closed_by is not None and (steady or judgement.streak.recent.flapping)
     if never_stopped:
         if ago < judgement.rule.dedupe:
             return None  # somebody resolved it; the window is theirs to make that true
@@ -159,17 +165,13 @@ def _begin(firing: Firing, judgement: Judgement, now: datetime, last: Alert | No
     return lifecycle.fire(firing, now)
 
 
-def _hushed(change: Change | None, silence: Hush | None, now: datetime) -> Change | None:
-    if change is None or silence is None or silence.until <= now:
+def _hushed(change: Change | None, silences: Sequence[Silence], now: datetime) -> Change | None:
+    """What begins under a silence begins silenced."""
+    cover = None if change is None else covering(silences, change.alert)
+    if change is None or cover is None or cover.ends_at <= now:
         return change
-    quiet = replace(
-        change.alert,
-        silenced_until=silence.until,
-        silenced_by=silence.by,
-        silence_reason=silence.reason,
-    )
-    event = Event(kind=EventKind.SILENCED, at=now, text=silence.reason or "", actor=silence.by)
-    return replace(change, alert=quiet, events=(*change.events, event))
+    quiet = hush(change.alert, cover, now)
+    return replace(change, alert=quiet.alert, events=(*change.events, *quiet.events))
 
 
 def _firing(
@@ -194,7 +196,27 @@ def _firing(
         expire_after=rule.expire,
         tags=rule.tags,
         held_by=next((name for name in rule.depends_on if name in memory.failing), None),
+        flapping=_flapping(judgement),
     )
+
+
+def _explained(current: Alert | None, firing: Firing, now: datetime, memory: Memory) -> Firing:
+    """Held where another open alert explains it."""
+    if firing.held_by is not None or not memory.inhibitions:
+        return firing
+    alert = Alert(firing=firing, opened_at=now, last_seen=now)
+    if current is not None:
+        alert = replace(current, firing=firing)
+    cause = explaining(alert, memory.inhibitions, memory.open_alerts)
+    return firing if cause is None else replace(firing, held_by=reference(cause))
+
+
+def _flapping(judgement: Judgement) -> str | None:
+    """How a rule goes back and forth, or None when it does not."""
+    recent = judgement.streak.recent
+    if not recent.flapping:
+        return None
+    return f"changed between bad and good {recent.changes} times in the last {len(recent.answers)} looks"
 
 
 def _recommendations(rule: Rule, judgement: Judgement, observation: Observation) -> tuple[str, ...]:

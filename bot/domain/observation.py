@@ -17,17 +17,22 @@ class SourceKind(StrEnum):
 
     CHECK = "check"
     JOB = "job"
+    ALERT = "alert"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A check or a job, by its name in the configuration."""
+    """A check or a job by its name, or an alert raised elsewhere by its type."""
 
     kind: SourceKind
     name: str
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
+
+
+Place = tuple[Source, str, bool]
+"""What one standing is about: who, which resource, and whether between the runs of a job."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +51,10 @@ class Observation:
     diagnostics: tuple[Diagnostic, ...] = ()
     remedy: str | None = None
     watch: bool = False
+
+    @property
+    def place(self) -> Place:
+        return self.source, self.resource, self.watch
 
 
 def variables(

@@ -39,3 +39,11 @@ def _grade(critical: bool, high: bool) -> Severity:
     if critical:
         return Severity.CRITICAL
     return Severity.HIGH if high else Severity.MEDIUM
+
+
+def application_severity(error_type: str, *, users: int, errors: int) -> Severity:
+    """Severity of an application's error (requirement MH3).
+
+    The database at fault, or more than 10 users hit, is critical; more than 5 errors are high; else medium.
+    """
+    return _grade("database" in error_type.casefold() or users > 10, errors > 5)

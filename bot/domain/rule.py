@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from bot.domain.condition import Condition, ConditionError, Outcome
+from bot.domain.flapping import FlappingLimits, Recent
+from bot.domain.forecast import outlook_of
 from bot.domain.observation import Observation, SourceKind, clean_text
 from bot.domain.priority import Overage, overage
 from bot.domain.severity import Severity
@@ -151,11 +153,26 @@ class Threshold:
         return Verdict(
             outcome=Outcome.TRUE,
             reason=f"{self.field} {format_value(value, '')} is {word} its threshold of {format_value(limit, '')}, "
-            f"exceeded by {over.percent:.1f}%",
+            f"exceeded by {over.percent:.1f}%{self._ahead(value, limit, observation.at, names)}",
             severity=severity or over.severity,
             overage=over,
             field=self.field,
         )
+
+    def is_past(self, value: float) -> bool:
+        """Whether the value is past any of the limits."""
+        return self._passed(value)[1] is not None
+
+    def _ahead(self, value: float, limit: float, now: datetime, names: Mapping[str, Any]) -> str:
+        """When the next worse limit is reached, or 100 %, where the past tells it."""
+        worse = [each for _, each in self.steps if (each < value if self.below else each > value)]
+        following = (max(worse) if self.below else min(worse)) if worse else None
+        if following is None and self.bounded and not self.below:
+            following = 100.0
+        found = following and outlook_of(names, self.field, following, now, below=self.below)
+        if not found or following is None:
+            return ""
+        return f". At this rate it reaches {format_value(following, '')} {found.words()}"
 
     def _passed(self, value: float) -> tuple[Severity | None, float | None]:
         steps: tuple[tuple[Severity | None, float], ...] = self.steps
@@ -176,6 +193,8 @@ class Rule:
     `title`, `message` and `resource` are templates. While a check of `depends_on` fails, its alert is told
     and this one is held. `goes_on`: in a first-match group, ask the next rules too. `ended_by_run`: asked of runs
     and between them, but only a run ends its alerts. `compares`: fields its question measures by their baseline.
+    `advisory`: a yes says nothing of how the source stands.
+    `flapping`: when it goes back and forth too often to be told each time; None for never.
     """
 
     name: str
@@ -198,6 +217,8 @@ class Rule:
     goes_on: bool = False
     ended_by_run: bool = False
     compares: frozenset[str] = frozenset()
+    advisory: bool = False
+    flapping: FlappingLimits | None = None
     tags: tuple[str, ...] = ()
 
     def resource_of(self, observation: Observation, names: Mapping[str, Any]) -> str:
@@ -217,18 +238,21 @@ class RuleGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streak:
-    """How often in a row a rule's test was true or false, and since when it has been true."""
+    """How often in a row a rule's test was true or false, since when it has been true, and what went before."""
 
     matches: int = 0
     clears: int = 0
     since: datetime | None = None
+    recent: Recent = field(default_factory=Recent)
 
-    def advanced(self, outcome: Outcome, at: datetime) -> Streak:
-        if outcome is Outcome.TRUE:
-            return Streak(matches=self.matches + 1, since=self.since if self.matches else at)
-        if outcome is Outcome.FALSE:
-            return Streak(clears=self.clears + 1)
-        return self
+    def advanced(self, outcome: Outcome, at: datetime, limits: FlappingLimits | None = None) -> Streak:
+        if outcome not in (Outcome.TRUE, Outcome.FALSE):
+            return self
+        bad = outcome is Outcome.TRUE
+        recent = Recent() if limits is None else self.recent.advanced(bad, limits)
+        if bad:
+            return Streak(matches=self.matches + 1, since=self.since if self.matches else at, recent=recent)
+        return Streak(clears=self.clears + 1, recent=recent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -263,7 +287,7 @@ def _judge_one(rule: Rule, observation: Observation, names: Mapping[str, Any], s
     verdict = _asked(rule.question, observation, names)
     if verdict.outcome is Outcome.NOT_APPLICABLE and _succeeded(observation):
         verdict = replace(verdict, outcome=Outcome.FALSE)
-    streak = streak.advanced(verdict.outcome, observation.at)
+    streak = streak.advanced(verdict.outcome, observation.at, rule.flapping)
     true = verdict.outcome is Outcome.TRUE
     ends = verdict.outcome is Outcome.FALSE and not (observation.watch and rule.ended_by_run)
     held = true and streak.since is not None and observation.at - streak.since >= rule.hold

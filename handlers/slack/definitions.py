@@ -22,7 +22,7 @@ COMMANDS = (
     Command(
         ending="",
         description="How things stand, and everything else Tocsin can do",
-        usage_hint="status | logs | alerts | help",
+        usage_hint="status | logs | alerts | alert | silence | silences | oncall | patterns | thresholds | help",
     ),
     Command(
         ending="-status",

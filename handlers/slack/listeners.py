@@ -17,18 +17,22 @@ from bot.alerting import Alerting, UnknownAlert
 from bot.blocks.message import Message, outside
 from bot.blocks.overview import render_overview
 from bot.blocks.remedies import parse_offer
+from bot.domain import recurrence as lately
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.run_filter import RunFilter
+from bot.raising import Raising
 from bot.remedying import Remedying
 from bot.scheduled import post_payload
-from handlers.slack import modals
+from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
+from handlers.slack.raising import Raiser
 from handlers.slack.run_window import RunWindow
-from storage import alerts, outbox
+from handlers.slack.silences import WINDOW, WORDS, SilenceDesk, channel_of, first_word
+from storage import alerts, history, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Lane
 
@@ -55,7 +59,9 @@ class Listeners:
         alerting: Alerting,
         remedying: Remedying,
         answering: Answering,
+        raised: Raising,
         people: People,
+        silences: SilenceDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -66,10 +72,12 @@ class Listeners:
         self._remedying = remedying
         self._answering = answering
         self._people = people
+        self._silences = silences
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
         self._run_window = RunWindow(client, database)
+        self._raiser = Raiser(client=client, raising=raised)
         self._presses: deque[str] = deque(maxlen=200)
         self._tasks: set[asyncio.Task[None]] = set()
         self._changes: dict[str, Callable[[int, str, str | None], Awaitable[Change | Refusal]]] = {
@@ -133,11 +141,24 @@ class Listeners:
             await respond(text=text, response_type="ephemeral")
 
         async def work() -> None:
-            word = word_of(command["command"], self._prefix)
-            message = await self._answering.answer(word, command.get("text") or "")
-            await _respond(respond, message)
+            word, text = word_of(command["command"], self._prefix), str(command.get("text") or "")
+            first, _, rest = text.strip().partition(" ")
+            if not word and first.lower() == "alert":
+                if said := await self._raiser.command(rest, command):
+                    await tell(said)
+                return
+            message = await self._answer(word, text, command)
+            if message is not None:
+                await _respond(respond, message)
 
         self._start(work(), tell)
+
+    async def _answer(self, word: str, text: str, body: Body) -> Message | None:
+        """The answer to a question; None when a window was opened instead."""
+        first, rest = first_word(word, text)
+        if first in WORDS:
+            return await self._silences.command(first, rest, body)
+        return await self._answering.answer(word, text)
 
     # Buttons ----------------------------------------------------------------------------------------------
 
@@ -155,7 +176,9 @@ class Listeners:
         if kind == "logs":
             self._start(self._turn_page(value, respond), tell)
         elif kind == "ask":
-            self._start(self._ask(value, respond), tell)
+            self._start(self._ask(value, body, respond), tell)
+        elif kind == "silence":
+            self._start(self._change_silence(name, value, body, respond, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
@@ -172,9 +195,18 @@ class Listeners:
             return
         await _respond(respond, await self._answering.page(wanted), replace_original=True)
 
-    async def _ask(self, question: str, respond: Any) -> None:
+    async def _ask(self, question: str, body: Body, respond: Any) -> None:
         """A question that was offered as a button."""
-        await _respond(respond, await self._answering.answer("", question), replace_original=True)
+        message = await self._answer("", question, body)
+        if message is not None:
+            await _respond(respond, message, replace_original=True)
+
+    async def _change_silence(
+        self, name: str, value: str, body: Body, respond: Any, tell: Callable[[str], Awaitable[None]]
+    ) -> None:
+        message = await self._silences.press(name, value, body, tell)
+        if message is not None:
+            await _respond(respond, message, replace_original=True)
 
     async def _show_run(
         self, name: str, value: str, body: Body, tell: Callable[[str], Awaitable[None]]
@@ -241,7 +273,9 @@ class Listeners:
         elif name == "history":
             async with self._database.snapshot() as connection:
                 events = await alerts.history(connection, alert.id)
-            view = modals.history_modal(alert, events, origin)
+                began = await history.beginnings(connection, alert.fingerprint, self._clock() - lately.WINDOW)
+            again = lately.recurrence(began, self._answering.settings.timezone).words()
+            view = modals.history_modal(alert, events, origin, again)
         else:
             view = modals.note_modal(name, alert, origin)
         await self._client.views_open(trigger_id=body["trigger_id"], view=view)
@@ -268,8 +302,14 @@ class Listeners:
     # Windows ----------------------------------------------------------------------------------------------
 
     async def _on_view(self, ack: Any, body: Body, view: Body) -> None:
+        if view.get("callback_id") == WINDOW:
+            await self._on_silence_window(ack, body, view)
+            return
         await ack()
         if body.get("type") != "view_submission":
+            return
+        if view.get("callback_id") == raising.CALLBACK:
+            self._submit_raised(view, str(body["user"]["id"]))
             return
         try:
             origin = Origin.parse(str(view.get("private_metadata")))
@@ -282,6 +322,38 @@ class Listeners:
             await self._client.chat_postEphemeral(channel=origin.channel, user=user, text=text)
 
         self._start(self._submit(str(view.get("callback_id")), origin, view, body, tell), tell)
+
+    async def _on_silence_window(self, ack: Any, body: Body, view: Body) -> None:
+        """What cannot be read is said in the window, which stays open."""
+        if body.get("type") != "view_submission":
+            await ack()
+            return
+        user = str(body["user"]["id"])
+
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(channel=channel_of(view), user=user, text=text)
+
+        try:
+            wrong = await self._silences.mistakes(view)
+        except (DatabaseError, OSError) as error:
+            log.error("request_failed", reason=str(getattr(error, "orig", None) or error))
+            wrong = {"match": "Tocsin cannot use its database at present. Nothing was changed; try again."}
+        if wrong:
+            await ack(response_action="errors", errors=wrong)
+            return
+        await ack()
+        self._start(self._silences.submit(view, body), tell)
+
+    def _submit_raised(self, view: Body, user: str) -> None:
+        channel = raising.origin(view)
+
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(channel=channel, user=user, text=text)
+
+        async def work() -> None:
+            await tell(await self._raiser.submit(view, user))
+
+        self._start(work(), tell)
 
     async def _submit(
         self, name: str, origin: Origin, view: Body, body: Body, tell: Callable[[str], Awaitable[None]]
@@ -310,13 +382,19 @@ class Listeners:
         if text == HEARTBEAT:
             self._start(self._reply(event, self._answering.heartbeat()), None)
         elif event.get("channel_type") == "im" and text:
-            self._start(self._reply(event, self._answering.answer("", str(event["text"]))), None)
+            self._start(self._reply(event, self._said(str(event["text"]))), None)
 
     async def _on_mention(self, event: Body) -> None:
         if event.get("bot_id"):
             return
         words = [word for word in str(event.get("text") or "").split() if not word.startswith("<@")]
-        self._start(self._reply(event, self._answering.answer("", " ".join(words)), in_thread=True), None)
+        self._start(self._reply(event, self._said(" ".join(words)), in_thread=True), None)
+
+    async def _said(self, text: str) -> Message:
+        """The answer to something said; nothing said to Tocsin changes a silence."""
+        if text.strip().lower() == "silences":
+            return await self._silences.list()
+        return await self._answering.answer("", text)
 
     async def _reply(
         self, event: Body, answer: Coroutine[Any, Any, Message], *, in_thread: bool = False

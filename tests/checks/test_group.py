@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 from pydantic import ValidationError
 
 from bot.config.probing import common_keys
+from checks.deadline import run_within
 from checks.env import Options as EnvOptions
 from checks.group import Member, Options, combine
 from checks.options import COMMON_KEYS, CheckContext
@@ -69,7 +71,7 @@ async def test_members_are_told_a_line_each_with_their_latency(context: CheckCon
     assert all(" ms  " in line for line in lines)
     assert [part.resource for part in result.parts] == ["database", "audit_table", "plugin"]
     assert result.parts[0].fields["answer"] == 1
-    assert result.remedy == "run the application's migrations"
+    assert result.remedy == "audit_table: run the application's migrations"
 
 
 async def test_all_that_pass_are_told_in_a_word(context: CheckContext) -> None:
@@ -115,6 +117,18 @@ async def test_a_group_given_up_gives_up_its_members(context: CheckContext) -> N
     assert perf_counter() - began < 15
 
 
+async def test_a_group_out_of_time_reports_the_members_that_ended(context: CheckContext) -> None:
+    checks = {"fast": exiting(0), "slow": exiting(0, after=30)}
+    check = Options.model_validate({"checks": checks, "member_timeout": "20s"}).build(context)
+    result = await run_within(check, timedelta(seconds=1.5))
+    assert result.state is State.UNKNOWN
+    assert [(part.resource, part.state) for part in result.parts] == [
+        ("fast", State.OK),
+        ("slow", State.UNKNOWN),
+    ]
+    assert result.parts[1].summary == "not finished when the group's 1.5 s were over"
+
+
 async def test_a_member_that_breaks_is_unknown_and_alone(context: CheckContext) -> None:
     class Broken(EnvOptions):
         def build(self, context: CheckContext) -> Any:
@@ -127,7 +141,7 @@ async def test_a_member_that_breaks_is_unknown_and_alone(context: CheckContext) 
     broken = Member(kind="env", options=Broken.model_validate({"required": {"PATH": "nonempty"}}))
     result = await found("group", context, checks={"broken": broken, "fine": exiting(0)})
     assert result.state is State.UNKNOWN
-    assert result.parts[0].summary == "could not run: ZeroDivisionError: by nothing"
+    assert result.parts[0].summary == "the check itself failed: ZeroDivisionError: by nothing"
     assert result.parts[1].state is State.OK
 
 

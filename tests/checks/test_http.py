@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,11 +17,12 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
+from checks._regex import is_found, may_be_slow
 from checks._secrets import masked
 from checks.deadline import run_within
 from checks.http import Options
 from checks.options import CheckContext
-from checks.result import CheckResult, State
+from checks.result import CannotRun, CheckResult, State
 from tests.checks.means import (
     Authority,
     ShiftedClock,
@@ -175,9 +177,9 @@ async def test_an_unexpected_status_says_both_and_brings_the_body(context: Check
     assert result.fields["status_code"] == 503
     assert result.summary.startswith("HTTP 503 Service Unavailable in ")
     assert result.summary.endswith(" ms, expected 200-299")
-    shown = {d.title: d.text for d in result.diagnostics}
-    assert shown["Body"] == "upstream is down"
-    assert set(shown) == {"Request", "Timings", "Response headers", "Body"}
+    # An alert shows the first three: what the server itself says of the fault must be among them.
+    assert [d.title for d in result.diagnostics] == ["Body", "Request", "Timings", "Response headers"]
+    assert result.diagnostics[0].text == "upstream is down"
 
 
 @pytest.mark.parametrize(
@@ -679,3 +681,52 @@ async def test_the_clock_of_the_context_ages_what_is_extracted() -> None:
     async with means(clock) as context, serving(a=saying({"at": datetime.now(UTC).isoformat()})) as site:
         result = await probe(context, url=f"{site}/a", extract={"at": "at"})
     assert result.fields["at_age_hours"] == pytest.approx(5, abs=0.01)
+
+
+def test_what_is_sent_is_in_no_text_of_the_settings() -> None:
+    secret = "hunter2secret"
+    options = Options.model_validate(
+        {
+            "url": f"https://app:{secret}@example.org/?token={secret}",
+            "headers": {"Authorization": f"Bearer {secret}"},
+            "body": {"password": secret},
+        }
+    )
+    assert secret not in f"{options!r} {options}"
+
+
+async def test_a_slow_regular_expression_holds_nobody_up(context: CheckContext) -> None:
+    """One line of 200 KB without what is looked for: in this process it would take a minute, and stop everything."""
+    body = json.dumps({"items": "x" * 200_000})
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0.01)
+            ticks += 1
+
+    async with serving(a=saying(body)) as site:
+        ticking = asyncio.create_task(tick())
+        expect = {"regex": '.*"status": *"ok"'}
+        result = await probe(context, seconds=1, url=f"{site}/a", expect=expect)
+        fast = await probe(context, url=f"{site}/a", expect={"regex": "items.*x"})
+        ticking.cancel()
+    assert ticks > 20
+    assert result.state is State.CRITICAL
+    assert result.summary.endswith("answered, but the regular expression was still being searched for")
+    assert fast.state is State.OK
+
+
+async def test_a_regular_expression_that_takes_too_long_is_unknown_with_a_remedy() -> None:
+    with pytest.raises(CannotRun, match=r"takes longer than 0\.3 s on a body of 41 characters") as caught:
+        await is_found(re.compile("(a+)+$"), "a" * 40 + "b", 0.3)
+    assert caught.value.remedy == "leave out .* at its beginning and repeats within repeats, such as (a+)+"
+
+
+@pytest.mark.parametrize("text", ["caf\u00e9 ok", "OK", "x\0ok", "\ud800 ok", "nothing"])
+async def test_a_search_apart_finds_what_a_search_here_finds(text: str) -> None:
+    pattern = re.compile("(o|O)+k", re.IGNORECASE)
+    padded = text + " " * 40
+    assert may_be_slow(pattern, len(padded))
+    assert await is_found(pattern, padded) == bool(pattern.search(padded))

@@ -130,3 +130,8 @@ async def test_a_run_after_a_failed_one_starts_afresh(context: CheckContext) -> 
 def test_settings_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Options.model_validate({"host": "a", "port": 1, **options})
+
+
+def test_what_is_sent_is_in_no_text_of_the_settings() -> None:
+    options = Options.model_validate({"host": "example.org", "port": 6379, "send": "AUTH hunter2secret"})
+    assert "hunter2secret" not in f"{options!r} {options}"

@@ -17,6 +17,14 @@ def check(keys: str) -> str:
     return f"checks:\n  a: {{{_HTTP}, {keys}}}\n"
 
 
+def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
+    members = "{a: {%s, expects: {status: 200}}, b: {%s, severty: high}}" % (_HTTP, _HTTP)  # noqa: UP031
+    assert mistakes(f"checks:\n  ready: {{type: group, checks: {members}}}\n") == [
+        'tocsin.yml:2: checks.ready.checks.a.expects: unknown key; did you mean "expect"?',
+        'tocsin.yml:2: checks.ready.checks.b.severty: unknown key; did you mean "severity"?',
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -37,6 +45,10 @@ def check(keys: str) -> str:
          '1: people.oncall[1]: "ethan" is nobody under people; add it: people: {ethan: U0123ABCD}'),
         ("people: {admins: U0ADMIN}\npermissions: {silence: [admin]}\n",
          '2: permissions.silence[0]: "admin" is nobody under people; did you mean "admins"?'),
+        ("jobs:\n  a: {every: 1h, ping: 5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n"
+         "  b: {every: 1h, ping: 5BF66975-d4c7-4bf5-bcc8-b8d8a82ea278}\n",
+         "3: jobs.b.ping: this is already the ping address of the job on line 2; "
+         "give each job a UUID of its own; uuidgen makes one"),
         ("http: {bind: 8787}\n",
          "1: http.bind: 8787 is not an address to listen on; write host:port, such as 127.0.0.1:8787"),
         ("http: {bind: 'a:99999'}\n",
@@ -64,7 +76,7 @@ def check(keys: str) -> str:
          "write critical (P1), high (P2, ERROR), medium (P3, WARNING) or low (P4)"),
         (check("failures: 0"), "2: checks.a.failures: 0 is too small; it must be at least 1"),
         (check("failures: few"), '2: checks.a.failures: "few" stands where a whole number belongs'),
-        (check("anomaly: maybe"), '2: checks.a.anomaly: "maybe" stands where true or false belongs'),
+        (check("anomaly: maybe"), '2: checks.a.anomaly: "maybe" stands where true, false or a list of fields belongs; write true or [field]'),
         (check("mention: '@onkall'"), '2: checks.a.mention: "onkall" is nobody under people; add it: people: {onkall: U0123ABCD}'),
         (check("between: morning"), '2: checks.a.between: "morning" is not a part of the day; write one such as "07:30-23:59"'),
         (check("due: '25:00'"), '2: checks.a.due: "25:00" is not a time of day; write one such as "07:30"'),
@@ -101,8 +113,10 @@ def check(keys: str) -> str:
         ("jobs: {a: {ping: abc}}\n", '1: jobs.a.ping: "abc" stands where a UUID belongs'),
         ("jobs: {defaults: {budgt: 1h}}\n", '1: jobs.defaults.budgt: unknown key; did you mean "budget"?'),
         (f"checks: {{a: {{{_HTTP}}}}}\njobs:\n  a: {{every: 5m}}\n", '3: jobs.a: this name is already taken on line 1; choose another'),
-        ("run_logs: [{path: a, sql: b, query: c}]\n", '1: run_logs[0].sql: "sql" stands beside "path"; keep one of path, sql'),
-        ("run_logs: [{sql: b}]\n", '1: run_logs[0]: the key "query" is missing; it gives the rows after :cursor'),
+        ("run_logs: [{path: a, sql: 'sqlite:///b', query: c}]\n", '1: run_logs[0].sql: "sql" stands beside "path"; keep one of path, sql'),
+        ("run_logs: [{sql: 'sqlite:///b'}]\n", '1: run_logs[0]: the key "query" is missing; it gives the rows after :cursor'),
+        ("run_logs: [{sql: b, query: c}]\n",
+         "1: run_logs[0].sql: this is not a database URL; write one such as postgresql://user@host/database or sqlite:///file.db"),
         ("run_logs: {path: a}\n", "1: run_logs: a mapping stands where a list such as [a, b] belongs"),
         ("run_logs: [{path: a, job: a +}]\n",
          "1: run_logs[0].job: 'a +' is not a condition: at character 4, mismatched input '<EOF>'"),
@@ -123,6 +137,8 @@ def check(keys: str) -> str:
         ("silences: [{name: A, match: 'true', for: 1h}]\n", "1: silences[0]: one of schedule, at, from is missing"),
         ("silences: [{name: A, match: 'true', at: '10:00'}]\n",
          '1: silences[0]: the key "for" is missing; say how long it lasts, such as for: 2h'),
+        ("silences: [{name: A, match: 'true', from: 2026-07-01 22:00, until: 2026-07-01 21:00}]\n",
+         "1: silences[0].until: it ends before it begins; write a time after from:"),
         ("silences: [{name: A, match: 'true', from: soon, for: 1h}]\n",
          '1: silences[0].from: "soon" is not a date and time; write one such as 2026-03-01 22:00'),
         ("remedies: {r: {when: 'true'}}\n", "1: remedies.r: one of command, request is missing"),

@@ -24,6 +24,7 @@ from bot.config.scalars import (
     parse_target,
 )
 from bot.domain.severity import Severity
+from checks.group import Options as GroupOptions
 from tests.config.reading import TOKENS, read
 
 
@@ -107,6 +108,21 @@ def test_a_frequent_check_does_not_wait_longer_than_its_interval() -> None:
     settings = read("checks: {a: {type: system, every: 5s}, b: {type: system, every: 5s, timeout: 20s}}\n")
     assert settings.checks["a"].timeout == timedelta(seconds=5)
     assert settings.checks["b"].timeout == timedelta(seconds=20)
+
+
+def test_members_of_a_group_take_the_defaults_too() -> None:
+    member = "{type: http, url: 'http://127.0.0.1/'%s}"
+    group = f"{{type: group, checks: {{a: {member % ''}, b: {member % ', failures: 1, timeout: 2s'}}}}}"
+    text = f"defaults: {{failures: 3, timeout: 7s, tags: [x]}}\nchecks:\n  ready: {group}\n"
+    ready = read(text).checks["ready"]
+    assert [(each.failures, each.tags) for each in ready.checks.values()] == [(3, ("x",)), (1, ("x",))]
+    options = ready.options
+    assert isinstance(options, GroupOptions)
+    assert options.member_timeout == timedelta(seconds=7)
+    assert options.checks["b"].timeout == timedelta(seconds=2)
+    kept = read(text.replace("type: group", "type: group, member_timeout: 4s")).checks["ready"].options
+    assert isinstance(kept, GroupOptions)
+    assert kept.member_timeout == timedelta(seconds=4)
 
 
 def test_job_defaults_give_way_to_the_job_and_go_before_the_file_s() -> None:
@@ -204,6 +220,14 @@ def test_a_date_without_an_offset_is_in_the_zone_of_the_file() -> None:
     )
     assert settings.silences[0].from_ == datetime(2026, 7, 1, 21, 0, tzinfo=UTC)
     assert settings.silences[0].until == datetime(2026, 7, 2, 6, 0, tzinfo=UTC)
+
+
+def test_a_silence_is_in_its_own_zone_where_it_names_one() -> None:
+    settings = read(
+        "timezone: Europe/London\n"
+        "silences: [{name: A, match: 'true', from: 2026-07-01 22:00, for: 1h, timezone: America/New_York}]\n"
+    )
+    assert settings.silences[0].from_ == datetime(2026, 7, 2, 2, 0, tzinfo=UTC)
 
 
 def test_a_single_word_may_stand_for_a_list() -> None:

@@ -12,6 +12,7 @@ from bot.domain.decision import Decision, Memory, evaluate
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rule import Expression, Rule, RuleGroup
 from bot.domain.severity import Severity
+from bot.domain.silence import Silence
 from checks.result import State
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -101,7 +102,7 @@ class History:
         self.previous: Mapping[str, Any] = {}
         self.open: dict[str, Alert] = {}
         self.closed: dict[str, Alert] = {}
-        self.silences: dict[str, Any] = {}
+        self.silences: tuple[Silence, ...] = ()
 
     def see(self, observation: Observation) -> list[Change]:
         """Judge one more; returns what it changed."""

@@ -26,10 +26,11 @@ from bot.domain.alert import (
     unacknowledge,
     unsilence,
 )
-from bot.domain.decision import Hush, Memory, evaluate, fingerprints, spell
+from bot.domain.decision import Memory, evaluate, fingerprints, spell
 from bot.domain.observation import variables
 from bot.domain.rule import CannotRun, Rule, Standing, Threshold
 from bot.domain.severity import Severity
+from bot.domain.silence import Silence
 from checks.result import Diagnostic, State
 from tests.domain.findings import (
     HOUR,
@@ -299,12 +300,19 @@ def test_a_fingerprint_is_of_rule_and_resource_and_of_nothing_else() -> None:
 
 # --- silences ---------------------------------------------------------------------------------------------
 
-HUSH = Hush(until=NOON + HOUR, by="U2", reason="deployment")
+HUSH = Silence(
+    id=7,
+    fingerprint=fingerprint("hot", "host"),
+    starts_at=NOON,
+    ends_at=NOON + HOUR,
+    created_by="U2",
+    reason="deployment",
+)
 
 
 def test_a_problem_that_begins_under_a_silence_is_silenced_from_the_first() -> None:
     history = History(all_of(rule("cpu > 90")))
-    history.silences = {fingerprint("hot", "host"): HUSH}
+    history.silences = (HUSH,)
     (change,) = history.see(check(HOT, at=NOON + MINUTE))
     assert kinds([change]) == ["fired", "silenced"]
     assert change.alert.is_silenced(NOON + MINUTE)
@@ -323,7 +331,7 @@ def test_a_silence_never_stops_counting_or_resolving() -> None:
 
 def test_a_problem_that_comes_back_under_its_silence_stays_silenced() -> None:
     history = History(all_of(rule("cpu > 90")))
-    history.silences = {fingerprint("hot", "host"): HUSH}
+    history.silences = (HUSH,)
     history.see(check(HOT))
     history.see(check(COLD, at=NOON + MINUTE))
     (change,) = history.see(check(HOT, at=NOON + 2 * MINUTE))
@@ -336,7 +344,7 @@ def test_a_problem_that_comes_back_after_its_silence_carries_none_of_it() -> Non
     history.see(check(HOT))
     history.keep(done(silence(history.only, "U2", 2 * MINUTE, "deploy", NOON)))
     history.see(check(COLD, at=NOON + MINUTE))
-    history.silences = {fingerprint("hot", "host"): replace(HUSH, until=NOON + 2 * MINUTE)}
+    history.silences = (replace(HUSH, ends_at=NOON + 2 * MINUTE),)
     (change,) = history.see(check(HOT, at=NOON + 10 * MINUTE))
     assert kinds([change]) == ["reopened"]
     assert (change.alert.silenced_until, change.alert.silenced_by, change.alert.silence_reason) == (

@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Event, EventKind, Refusal, Status, fingerprint
-from bot.domain.decision import Hush, Memory, evaluate, fingerprints
+from bot.domain.decision import Memory, evaluate, fingerprints
 from bot.domain.observation import variables
 from bot.domain.rule import Rule, RuleGroup, Streak, Threshold
 from bot.domain.severity import Severity
+from bot.domain.silence import Silence, covering, hush, settle, speak
 from checks.result import State
 from tests.domain.findings import NOON, check
 from tests.domain.findings import rule as configured
@@ -46,7 +47,7 @@ class Book:
     def __init__(self) -> None:
         self.alerts: dict[int, Alert] = {}
         self.events: dict[int, list[Event]] = {}
-        self.silences: dict[str, Hush] = {}
+        self.silences: dict[int, Silence] = {}
         self.streaks: dict[str, dict[str, Streak]] = {}
 
     def open(self) -> list[Alert]:
@@ -55,6 +56,54 @@ class Book:
     def last_closed(self, key: str) -> Alert | None:
         closed = [found for found in self.alerts.values() if found.fingerprint == key and found.closed_at]
         return max(closed, key=lambda found: (found.closed_at or NOON, found.id), default=None)
+
+    def active(self, now: datetime) -> tuple[Silence, ...]:
+        return tuple(each for each in self.silences.values() if each.is_active(now))
+
+    def add(self, silence: Silence) -> Silence:
+        kept = replace(silence, id=len(self.silences) + 1)
+        self.silences[kept.id] = kept
+        return kept
+
+    def silence(
+        self, found: Alert, who: str, length: timedelta, reason: str | None, now: datetime
+    ) -> Change | Refusal:
+        """Its button: an earlier silence of the same problem gives way."""
+        if not found.status.is_open:
+            return Refusal(alert=found, reason=f"already {found.status.value}")
+        for each in self.active(now):
+            if each.fingerprint == found.fingerprint:
+                self.silences[each.id] = replace(each, ended_at=now, ended_by=who)
+        new = self.add(
+            Silence(
+                fingerprint=found.fingerprint,
+                starts_at=now,
+                ends_at=now + length,
+                created_by=who,
+                reason=reason,
+            )
+        )
+        return hush(found, covering(self.active(now), found) or new, now)
+
+    def unsilence(self, found: Alert, who: str, now: datetime) -> Change | Refusal:
+        """Its button: silences of this problem end, others leave it out."""
+        if found.silenced_until is None:
+            return Refusal(alert=found, reason="not silenced")
+        for each in self.active(now):
+            if each.fingerprint == found.fingerprint:
+                self.silences[each.id] = replace(each, ended_at=now, ended_by=who)
+            elif each.covers(found):
+                self.silences[each.id] = replace(each, lifted=each.lifted | {found.id})
+        if not found.status.is_open:
+            return lifecycle.spoken(found, who, now, "")
+        change = speak(found, self.silences.get(found.silence_id or 0), now)
+        return replace(change, events=tuple(replace(event, actor=who) for event in change.events))
+
+    def settle(self, now: datetime) -> None:
+        for found in sorted(self.open(), key=lambda each: each.id):
+            change = settle(found, self.active(now), self.silences.get(found.silence_id or 0), now)
+            if change is not None:
+                self.save(change)
 
     def save(self, change: Change) -> Alert:
         changed = change.alert
@@ -116,7 +165,7 @@ class Lifecycle(RuleBasedStateMachine):
             streaks=self.book.streaks.get(resource, {}),
             open=before,
             closed=closed,
-            silences=self.book.silences,
+            silences=self.book.active(self.now),
         )
         if isinstance(cpu, int):
             key = fingerprint("host.cpu", resource)
@@ -165,8 +214,8 @@ class Lifecycle(RuleBasedStateMachine):
             assert EventKind.FIRED in happened
             assert (after.count, after.opened_at) == (1, self.now)
             assert closed is None or closed.closed_at is None or self.now - closed.closed_at >= WINDOW
-        hush = self.book.silences.get(after.fingerprint)
-        assert after.is_silenced(self.now) == (hush is not None and self.now < hush.until)
+        cover = covering(self.book.active(self.now), change.alert)
+        assert after.is_silenced(self.now) == (cover is not None)
 
     def _cpu_is_told(self, resource: str, before: dict[str, Alert], closed: dict[str, Alert]) -> None:
         """Trouble is open now, unless somebody said within the window that it is over and it never stopped."""
@@ -209,25 +258,61 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(data=st.data(), minutes=st.sampled_from([1, 30, 300]))
     def silence(self, data: st.DataObject, minutes: int) -> None:
         found, length = self._any(data), timedelta(minutes=minutes)
-        answer = lifecycle.silence(found, "U2", length, "deploy", self.now)
+        answer = self.book.silence(found, "U2", length, "deploy", self.now)
         self._keep(answer)
         if isinstance(answer, Change):
-            self.book.silences[found.fingerprint] = Hush(until=self.now + length, by="U2", reason="deploy")
             assert answer.alert.status is found.status
+
+    @rule(
+        match=st.sampled_from(
+            ["true", "severity == 'medium'", "resource == 'web-1'", "cpu / 2 > 40", "cpu > 98"]
+        ),
+        minutes=st.sampled_from([1, 30, 300]),
+    )
+    def silence_what_matches(self, match: str, minutes: int) -> None:
+        ends_at = self.now + timedelta(minutes=minutes)
+        self.book.add(Silence(match=match, starts_at=self.now, ends_at=ends_at, created_by="U1"))
+        self.settles()
+
+    @rule(data=st.data())
+    def somebody_ends_or_extends_a_silence(self, data: st.DataObject) -> None:
+        running = self.book.active(self.now)
+        if not running:
+            return
+        silence = data.draw(st.sampled_from(running))
+        if data.draw(st.booleans()):
+            silence = replace(silence, ended_at=self.now, ended_by="U3")
+        else:
+            silence = replace(silence, ends_at=silence.ends_at + timedelta(hours=1), extended_by="U3")
+        self.book.silences[silence.id] = silence
+        self.settles()
+
+    def settles(self) -> None:
+        """Afterwards exactly those are quiet that an active silence covers, and a second time changes nothing."""
+        before = {found.id: found for found in self.book.open()}
+        self.book.settle(self.now)
+        for found in self.book.open():
+            cover = covering(self.book.active(self.now), found)
+            assert found.is_silenced(self.now) == (cover is not None)
+            was = before[found.id]
+            assert (found.status, found.count, found.opened_at) == (was.status, was.count, was.opened_at)
+        settled = dict(self.book.alerts)
+        self.book.settle(self.now)
+        assert self.book.alerts == settled
 
     @rule(data=st.data())
     def unsilence(self, data: st.DataObject) -> None:
         found = self._any(data)
-        answer = lifecycle.unsilence(found, "U2", self.now)
+        answer = self.book.unsilence(found, "U2", self.now)
         self._keep(answer)
-        if isinstance(answer, Change):
-            self.book.silences.pop(found.fingerprint, None)
+        if isinstance(answer, Change) and found.status.is_open:
+            self.settles()
+            assert not self.book.alerts[found.id].is_silenced(self.now), "who wants to hear it hears it"
 
     @rule()
     def tick(self) -> None:
+        self.settles()
         for found in self.book.open():
-            if found.silenced_until is not None and found.silenced_until <= self.now:
-                found = self._keep(lifecycle.unsilence(found, None, self.now))
             if found.expires_at is not None and found.expires_at <= self.now:
                 assert self._keep(lifecycle.expire(found, self.now)).status is Status.EXPIRED
 

@@ -229,10 +229,20 @@ async def test_a_late_alert_that_somebody_resolved_stays_so_for_its_window(datab
 async def resolve(ear: Ear, number: int) -> None:
     from bot.alerting import Alerting  # the use case that a button reaches
     from bot.announcing import Announcer
+    from bot.silence_book import SilenceBook
+    from bot.silencing import Silencing
 
+    announcer = Announcer(database=ear.database, channel="#ops")
     alerting = Alerting(
         database=ear.database,
-        announcer=Announcer(database=ear.database, channel="#ops"),
+        announcer=announcer,
+        silencing=Silencing(
+            database=ear.database,
+            announcer=announcer,
+            book=SilenceBook(database=ear.database),
+            clock=ear.clock,
+            wake=lambda: None,
+        ),
         clock=ear.clock,
         wake=lambda: None,
     )

@@ -14,10 +14,16 @@ import sqlalchemy as sa
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.domain.alert import Alert, Event
+from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, SourceKind
+from bot.domain.plan import Plan
 from bot.domain.rule import RuleGroup
+from bot.domain.silence import Timetable
+from bot.escalating import Escalating
 from bot.monitoring import Monitoring
+from bot.silence_book import SilenceBook
+from bot.silencing import Silencing
 from checks.result import State
 from storage import alerts
 from storage.database import Database
@@ -38,6 +44,8 @@ class Rules:
         default_factory=lambda: all_of(rule("cpu > 90", dedupe=timedelta(hours=1)))
     )
 
+    inhibitions: tuple[Inhibition, ...] = ()
+
     def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]:
         return () if watch else self.groups
 
@@ -48,19 +56,39 @@ class Rules:
 class Bot:
     """Monitoring and alerting on one database. `woken` counts how often there was something to deliver."""
 
-    def __init__(self, database: Database, groups: tuple[RuleGroup, ...] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        groups: tuple[RuleGroup, ...] | None = None,
+        timetables: tuple[Timetable, ...] = (),
+        plan: Plan | None = None,
+    ) -> None:
         self.database = database
         self.clock = Clock()
         self.woken = 0
-        announcer = Announcer(database=database, channel="#alerts")
+        self.announcer = announcer = Announcer(database=database, channel="#alerts", plan=plan)
+        book = SilenceBook(database=database, timetables=timetables)
         self.monitoring = Monitoring(
             database=database,
             rulebook=Rules(groups) if groups is not None else Rules(),
             announcer=announcer,
             clock=self.clock,
             wake=self._wake,
+            silences=book,
         )
-        self.alerting = Alerting(database=database, announcer=announcer, clock=self.clock, wake=self._wake)
+        self.silencing = Silencing(
+            database=database, announcer=announcer, book=book, clock=self.clock, wake=self._wake
+        )
+        self.alerting = Alerting(
+            database=database,
+            announcer=announcer,
+            silencing=self.silencing,
+            clock=self.clock,
+            wake=self._wake,
+        )
+        self.escalating = Escalating(
+            database=database, announcer=announcer, clock=self.clock, wake=self._wake
+        )
 
     def _wake(self) -> None:
         self.woken += 1
@@ -109,13 +137,24 @@ class Bot:
             rows = await connection.execute(
                 sa.select(outbox).where(outbox.c.state == "pending").order_by(outbox.c.id)
             )
-            return ["view" if row.kind == EntryKind.VIEW else row.payload["event"]["kind"] for row in rows]
+            return [_owed(row) for row in rows]
+
+
+def _owed(row: Any) -> str:
+    if row.kind == EntryKind.VIEW:
+        return "view"
+    return str(row.payload["event"]["kind"] if "event" in row.payload else row.payload["text"])
 
 
 @asynccontextmanager
-async def running(database: Database, groups: tuple[RuleGroup, ...] | None = None) -> AsyncIterator[Bot]:
+async def running(
+    database: Database,
+    groups: tuple[RuleGroup, ...] | None = None,
+    timetables: tuple[Timetable, ...] = (),
+    plan: Plan | None = None,
+) -> AsyncIterator[Bot]:
     """A bot whose writer runs."""
-    bot = Bot(database, groups)
+    bot = Bot(database, groups, timetables, plan)
     bot.monitoring.start()
     try:
         yield bot

@@ -62,8 +62,8 @@ async def test_everything_a_person_can_do_is_in_the_history(database: Database) 
         assert told[1:] == [
             ("acknowledged", "U1", ""),
             ("unacknowledged", "U1", ""),
-            ("silenced", "U2", "deploy"),
-            ("unsilenced", "U2", ""),
+            ("silenced", "U2", "until 2026-11-20 13:00 UTC by silence #1: deploy"),
+            ("unsilenced", "U2", "silence #1 ended; still failing since 2026-11-20 12:00 UTC"),
             ("resolved", "U3", "restarted"),
         ]
         assert await bot.owed() == ["view", *(kind for kind, _, _ in told[1:])]

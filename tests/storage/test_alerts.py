@@ -22,7 +22,6 @@ from bot.domain.alert import (
     resolve,
     silence,
 )
-from bot.domain.decision import Hush
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
@@ -166,17 +165,6 @@ async def test_alerts_of_a_day_are_those_that_began_in_it(database: Database) ->
     assert [each.firing.rule for each in found] == ["first", "last"]
 
 
-async def test_how_often_a_problem_began_counts_its_returns_too(database: Database) -> None:
-    first = await new_alert(database)
-    await save(database, replace(recover(first, "fine", NOON + MINUTE).alert, reopened=2))
-    await save(database, fire(firing(), NOON + HOUR).alert)
-    await new_alert(database, rule="other")
-    key = first.fingerprint
-    assert await read(database, alerts.count_of_fingerprint, key, NOON) == 4
-    assert await read(database, alerts.count_of_fingerprint, key, NOON + MINUTE) == 1
-    assert await read(database, alerts.count_of_fingerprint, "none", NOON) == 0
-
-
 async def test_history_is_told_in_the_order_it_happened(database: Database) -> None:
     kept = await new_alert(database)
     events = [
@@ -190,36 +178,11 @@ async def test_history_is_told_in_the_order_it_happened(database: Database) -> N
     assert await read(database, alerts.history, kept.id) == events
 
 
-async def test_a_silence_holds_for_its_time_and_a_new_one_takes_its_place(database: Database) -> None:
-    hush = Hush(until=NOON + HOUR, by="U1", reason="deploy")
-    await write(database, alerts.add_silence, "key", NOON, hush)
-
-    async def over(minutes: int) -> dict[str, Hush]:
-        found: dict[str, Hush] = await read(
-            database, alerts.silences_over, ["key", "other"], NOON + minutes * MINUTE
-        )
-        return found
-
-    assert await over(-1) == {}
-    assert await over(0) == await over(59) == {"key": hush}
-    assert await over(60) == {}
-    longer = Hush(until=NOON + 3 * HOUR, by="U2", reason=None)
-    await write(database, alerts.add_silence, "key", NOON + 30 * MINUTE, longer)
-    assert await over(40) == {"key": longer}
-    await write(database, alerts.end_silences, "key", NOON + 50 * MINUTE)
-    assert await over(55) == {}
-
-
-async def test_silences_that_are_over_and_alerts_unheard_of_fall_due(database: Database) -> None:
-    quiet = silence(await new_alert(database, rule="quiet"), "U1", HOUR, None, NOON)
-    assert isinstance(quiet, Change)
-    silenced = await save(database, quiet.alert)
+async def test_alerts_unheard_of_fall_due(database: Database) -> None:
     mortal = await new_alert(database, rule="mortal", expire_after=HOUR)
     gone = await new_alert(database, rule="gone", expire_after=HOUR)
     await save(database, recover(gone, "fine", NOON).alert)
     before, due = NOON + 59 * MINUTE, NOON + HOUR
-    assert await read(database, alerts.silence_ended, before) == []
-    assert await read(database, alerts.silence_ended, due) == [silenced]
     assert await read(database, alerts.expired, before) == []
     assert await read(database, alerts.expired, due) == [mortal]
 

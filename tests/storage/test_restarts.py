@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, EventKind, Refusal
-from bot.domain.decision import Hush, Memory, evaluate, fingerprints
+from bot.domain.decision import Memory, evaluate, fingerprints
 from bot.domain.observation import variables
 from storage import outbox
 from storage.database import Database
@@ -117,7 +117,7 @@ class Restarts(RuleBasedStateMachine):
             previous=self.previous.get(resource, {}),
             open={found.fingerprint: found for found in self.book.open()},
             closed={key: last for key in keys if (last := self.book.last_closed(key)) is not None},
-            silences=self.book.silences,
+            silences=self.book.active(self.now),
         )
         decision = evaluate(GROUPS, seen, memory)
         self.book.streaks[resource], self.previous[resource] = dict(decision.streaks), fields
@@ -134,8 +134,8 @@ class Restarts(RuleBasedStateMachine):
             "acknowledge": lambda: lifecycle.acknowledge(found, "U1", None, self.now),
             "unacknowledge": lambda: lifecycle.unacknowledge(found, "U1", self.now),
             "resolve": lambda: lifecycle.resolve(found, "U1", None, self.now),
-            "silence": lambda: lifecycle.silence(found, "U1", timedelta(minutes=40), None, self.now),
-            "unsilence": lambda: lifecycle.unsilence(found, "U1", self.now),
+            "silence": lambda: self.book.silence(found, "U1", timedelta(minutes=40), None, self.now),
+            "unsilence": lambda: self.book.unsilence(found, "U1", self.now),
         }
         expected = act[what]()
         length = (timedelta(minutes=40),) if what == "silence" else ()
@@ -146,18 +146,11 @@ class Restarts(RuleBasedStateMachine):
             assert answer.reason == expected.reason
             return
         self.book.save(expected)
-        if what == "silence":
-            until = self.now + timedelta(minutes=40)
-            self.book.silences[found.fingerprint] = Hush(until=until, by="U1", reason=None)
-        if what == "unsilence":
-            self.book.silences.pop(found.fingerprint, None)
 
     @rule()
     def tick(self) -> None:
         self.do(self.bot.alerting.tick())
-        for found in sorted(self.book.open(), key=lambda each: each.id):
-            if found.silenced_until is not None and found.silenced_until <= self.now:
-                self._keep(lifecycle.unsilence(found, None, self.now))
+        self.book.settle(self.now)
         for found in sorted(self.book.open(), key=lambda each: each.id):
             if found.expires_at is not None and found.expires_at <= self.now:
                 self._keep(lifecycle.expire(found, self.now))
@@ -200,8 +193,7 @@ class Restarts(RuleBasedStateMachine):
                     key=entry.key, alert_id=entry.alert_id, destination="slack", channel="C", ts="1", shown=""
                 )
                 await outbox.record(database, connection, entry, sent, self.now)
-                if entry.kind is EntryKind.POST:
-                    assert entry.alert_id is not None
+                if entry.kind is EntryKind.POST and entry.alert_id is not None:
                     self.said.setdefault(entry.alert_id, []).append(entry.payload["event"]["kind"])
         return True
 
