@@ -53,12 +53,12 @@ def begun(remedy: Remedy, attempt: Attempt) -> str:
 
 
 def performed(remedy: Remedy, summary: str, *, ok: bool, checked_after: timedelta | None) -> str:
-    """How the action itself ended, and when its effect is looked at; a job's only by its next run."""
+    """How the action itself ended, and when its effect is looked at; nothing can be run again for a job."""
     word = "is done" if ok else "did not work"
     then = (
         f"the check runs again in {spell(checked_after)}"
         if checked_after is not None
-        else "the next run of the job will tell whether it helped"
+        else "whether it helped will show when its source reports again"
     )
     return f"{remedy.name} {word}: {summary}; {then}"
 
