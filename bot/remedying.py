@@ -17,12 +17,11 @@ import structlog
 from bot import failpoint
 from bot.announcing import Announcer
 from bot.blocks import remedies as words
-from bot.domain.alert import Alert, Change, Event, EventKind
+from bot.domain.alert import Alert, Event, EventKind
 from bot.domain.clock import Clock
 from bot.domain.filling import Unfit, shown
 from bot.domain.observation import SourceKind
 from bot.domain.remedy import (
-    After,
     AskFirst,
     Attempt,
     AttemptState,
@@ -34,29 +33,21 @@ from bot.domain.remedy import (
     Refuse,
     Rehearse,
     Remedy,
-    Rivals,
     Run,
-    after_verifying,
-    ended_by_itself,
-    following,
     next_move,
     prepare,
 )
 from bot.performing import Performed, Performer
-from checks.result import State
-from storage import alerts, outbox, remedies, sources
+from bot.remedy_steps import Steps, event_of, over, rivals_of
+from bot.remedy_verifying import Verifying
+from storage import alerts, outbox, remedies
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database, DatabaseError, is_about_content
-from storage.remedies import Limit
 
 log = structlog.get_logger(__name__)
 
-_TRIES = 5
 _GRACE = timedelta(seconds=30)  # for ending a command and recording it, beyond its own time
-_VERIFYING = timedelta(minutes=3)  # how long a replica may take to run the check before another does
 _BUSY = timedelta(seconds=10)
-
-Step = Callable[[Connection, Attempt, Alert, datetime], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +79,14 @@ class Remedying:
         escalate: Callable[[Connection, Alert, datetime], Awaitable[None]] | None = None,
     ) -> None:
         self._database = database
+        self._steps = Steps(database=database, announcer=announcer, clock=clock, wake=wake, escalate=escalate)
+        self._verifying = Verifying(steps=self._steps, remedies=remedies, run_check=run_check, owner=owner)
         self._announcer = announcer
         self._remedies = remedies
         self._performer = performer
-        self._run_check = run_check
         self._clock = clock
-        self._wake = wake
         self._mask = mask
         self._owner = owner
-        self._escalate = escalate
         self._working: dict[int, asyncio.Task[None]] = {}
         self._stopping = False
 
@@ -143,9 +133,9 @@ class Remedying:
                 return
             event = Event(kind=EventKind.REMEDY_APPROVED, at=now, text=attempt.remedy, actor=who)
             approved = replace(attempt, state=AttemptState.DUE, due_at=now, approved_by=who, waited=False)
-            await self._store(connection, attempt, approved, alert, event)
+            await self._steps.store(connection, attempt, approved, alert, event)
 
-        if not await self._step(attempt_id, step):
+        if not await self._steps.take(attempt_id, step):
             return "Its alert is not known any more."
         if refusal:
             return refusal[0]
@@ -167,9 +157,9 @@ class Remedying:
             case AttemptState.DUE:
                 await self._begin(attempt)
             case AttemptState.RUNNING:
-                await self._step(attempt.id, self._interrupted)
+                await self._steps.take(attempt.id, self._interrupted)
             case AttemptState.VERIFYING:
-                await self._verify(attempt)
+                await self._verifying.verify(attempt)
 
     # An attempt that is due ---------------------------------------------------------------------------------
 
@@ -179,7 +169,7 @@ class Remedying:
         if isinstance(started, AskFirst):
             if await self._is_mended(attempt):
                 return
-            await self._step(attempt.id, self._stop_waiting)
+            await self._steps.take(attempt.id, self._stop_waiting)
             started = await self._decided(attempt.id)
         if isinstance(started, _Started):
             failpoint.reach("before_remedy")
@@ -191,11 +181,11 @@ class Remedying:
 
     async def _decided(self, attempt_id: int) -> Any:
         try:
-            return await self._step(attempt_id, self._decide)
+            return await self._steps.take(attempt_id, self._decide)
         except DatabaseError as error:
             if not is_about_content(error):
                 raise
-            return await self._step(attempt_id, self._give_way)  # a replica began one like it just now
+            return await self._steps.take(attempt_id, self._give_way)  # a replica began one like it just now
 
     async def _stop_waiting(
         self, connection: Connection, attempt: Attempt, _alert: Alert, now: datetime
@@ -207,15 +197,15 @@ class Remedying:
         """Whether the check, asked before an attempt that had to wait, finds nothing wrong any more."""
         async with self._database.snapshot() as connection:
             alert = await alerts.get(connection, attempt.alert_id)
-        if alert is None or not alert.status.is_open or await self._found(alert) is not True:
+        if alert is None or not alert.status.is_open or await self._verifying.is_well(alert) is not True:
             return False
 
         async def step(connection: Connection, attempt: Attempt, _alert: Alert, now: datetime) -> None:
             if attempt.state is AttemptState.DUE:
-                over = _over(attempt, AttemptState.EXPIRED, now, "the check passes again")
-                await remedies.change(connection, attempt, over)
+                ended = over(attempt, AttemptState.EXPIRED, now, "the check passes again")
+                await remedies.change(connection, attempt, ended)
 
-        await self._step(attempt.id, step)
+        await self._steps.take(attempt.id, step)
         return True
 
     async def _decide(
@@ -225,27 +215,13 @@ class Remedying:
             return None
         remedy = self._remedies.get(attempt.remedy)
         if remedy is None:
-            gone = _over(attempt, AttemptState.REFUSED, now, "it is not in the configuration any more")
+            gone = over(attempt, AttemptState.REFUSED, now, "it is not in the configuration any more")
             await remedies.change(connection, attempt, gone)
             return None
         prepared = prepare(remedy, alert, attempt if attempt.approved_by else None)
-        rivals = await self._rivals(connection, attempt, remedy, prepared, now)
+        rivals = await rivals_of(connection, attempt, remedy, prepared, now)
         move = next_move(attempt, alert, remedy, prepared, rivals, now)
         return await self._follow(connection, attempt, alert, remedy, prepared, move, now)
-
-    async def _rivals(
-        self,
-        connection: Connection,
-        attempt: Attempt,
-        remedy: Remedy,
-        prepared: Prepared | Unfit,
-        now: datetime,
-    ) -> Rivals:
-        """Attempts count by resource and by what they do; approved ones only by what they do."""
-        if isinstance(prepared, Unfit):
-            return Rivals()
-        limit = Limit(since=now - remedy.per, whole_resource=not remedy.approve)
-        return await remedies.rivals(connection, attempt, prepared.target, limit)
 
     async def _follow(
         self,
@@ -264,23 +240,25 @@ class Remedying:
             ready = replace(attempt, values=prepared.values, target=prepared.target, action=action)
         match move:
             case End(reason=reason):
-                await remedies.change(connection, attempt, _over(attempt, AttemptState.EXPIRED, now, reason))
+                await remedies.change(connection, attempt, over(attempt, AttemptState.EXPIRED, now, reason))
             case PutOff(until=until, reason=reason):
                 later = replace(attempt, due_at=until, outcome=reason, waited=True)
                 await remedies.change(connection, attempt, later)
             case Refuse(reason=reason, exhausted=exhausted):
-                over = _over(ready, AttemptState.REFUSED, now, reason)
+                ended = over(ready, AttemptState.REFUSED, now, reason)
                 text = words.not_again(remedy, reason) if exhausted else words.refused(remedy, reason)
-                await self._store(connection, attempt, over, alert, _event(text, now, failed=exhausted))
+                await self._steps.store(
+                    connection, attempt, ended, alert, event_of(text, now, failed=exhausted)
+                )
             case Offer():
                 offer = replace(ready, state=AttemptState.WAITING, due_at=None)
-                await self._store(
-                    connection, attempt, offer, alert, _event(words.offered(remedy, ready.action), now)
+                await self._steps.store(
+                    connection, attempt, offer, alert, event_of(words.offered(remedy, ready.action), now)
                 )
             case Rehearse():
-                over = _over(ready, AttemptState.REHEARSED, now, "dry run")
-                await self._store(
-                    connection, attempt, over, alert, _event(words.rehearsed(remedy, ready.action), now)
+                ended = over(ready, AttemptState.REHEARSED, now, "dry run")
+                await self._steps.store(
+                    connection, attempt, ended, alert, event_of(words.rehearsed(remedy, ready.action), now)
                 )
             case AskFirst():
                 return move
@@ -295,8 +273,8 @@ class Remedying:
                     outcome="",
                 )
                 assert isinstance(prepared, Prepared)
-                event = _event(words.begun(remedy, running), now)
-                if await self._store(connection, attempt, running, alert, event):
+                event = event_of(words.begun(remedy, running), now)
+                if await self._steps.store(connection, attempt, running, alert, event):
                     return _Started(attempt=running, prepared=prepared)
         return None
 
@@ -329,9 +307,9 @@ class Remedying:
                 checked_after=remedy.verify_after if checked else None,
             )
             failed = not checked and not performed.ok  # nothing else will find out
-            await self._store(connection, attempt, after, alert, _event(text, now, failed=failed))
+            await self._steps.store(connection, attempt, after, alert, event_of(text, now, failed=failed))
 
-        await self._step(running.id, step)
+        await self._steps.take(running.id, step)
 
     async def _interrupted(
         self, connection: Connection, attempt: Attempt, alert: Alert, now: datetime
@@ -341,10 +319,10 @@ class Remedying:
             return
         remedy = self._remedies.get(attempt.remedy)
         if remedy is None:
-            over = _over(
+            ended = over(
                 attempt, AttemptState.FAILED, now, "interrupted, and not in the configuration any more"
             )
-            await remedies.change(connection, attempt, over)
+            await remedies.change(connection, attempt, ended)
             return
         after = replace(
             attempt,
@@ -353,132 +331,7 @@ class Remedying:
             outcome="interrupted",
         )
         text = words.interrupted(remedy, attempt, remedy.verify_after)
-        await self._store(connection, attempt, after, alert, _event(text, now))
-
-    # Its effect ---------------------------------------------------------------------------------------------
-
-    async def _verify(self, attempt: Attempt) -> None:
-        """Run the check again, unless the alert has ended by itself already, and draw the conclusion."""
-        claimed = replace(attempt, due_at=self._clock() + _VERIFYING, owner=self._owner)
-        async with self._database.transaction() as connection:
-            if not await remedies.change(connection, attempt, claimed):
-                return
-            alert = await alerts.get(connection, attempt.alert_id)
-        if alert is None:
-            return
-        healthy = await self._found(alert)
-        await self._step(attempt.id, lambda *known: self._conclude(*known, claimed=claimed, healthy=healthy))
-
-    async def _found(self, alert: Alert) -> bool | None:
-        """Whether the alert's check, run now, finds its resource well; None when nothing can be run."""
-        source = alert.firing.source
-        if source.kind is not SourceKind.CHECK:
-            return None
-        if ended_by_itself(alert):
-            return None  # its check has told already
-        if not await self._run_check(source.name):
-            return None
-        async with self._database.snapshot() as connection:
-            standing = await sources.get(connection, source, alert.firing.resource)
-            current = await alerts.get(connection, alert.id)
-        ended = current is not None and ended_by_itself(current)
-        return ended or (standing is not None and standing.state is State.OK)
-
-    async def _conclude(
-        self,
-        connection: Connection,
-        attempt: Attempt,
-        alert: Alert,
-        now: datetime,
-        *,
-        claimed: Attempt,
-        healthy: bool | None,
-    ) -> None:
-        if attempt.state is not AttemptState.VERIFYING or attempt.owner != claimed.owner:
-            return
-        remedy = self._remedies.get(attempt.remedy)
-        if remedy is None:
-            over = _over(attempt, AttemptState.FAILED, now, "it is not in the configuration any more")
-            await remedies.change(connection, attempt, over)
-            return
-        prepared = prepare(remedy, alert)
-        used = (await self._rivals(connection, attempt, remedy, prepared, now)).used
-        after = after_verifying(attempt, alert, remedy, healthy, used)
-        await self._close(connection, attempt, alert, remedy, after, now)
-
-    async def _close(
-        self,
-        connection: Connection,
-        attempt: Attempt,
-        alert: Alert,
-        remedy: Remedy,
-        after: After,
-        now: datetime,
-    ) -> None:
-        """Store how an attempt ended, with what follows."""
-        found = alert.firing.reason
-        match after:
-            case After.RECOVERED:
-                over = _over(attempt, AttemptState.RECOVERED, now)
-                text = words.recovered(remedy, attempt, alert.closed_at, now)
-                await self._store(connection, attempt, over, alert, _event(text, now))
-            case After.AGAIN:
-                over = _over(attempt, AttemptState.FAILED, now)
-                text = words.still_failing(remedy, attempt, found)
-                await self._store(connection, attempt, over, alert, _event(text, now))
-                again = following(remedy, alert, attempt.number + 1, now)
-                await remedies.add(self._database, connection, again)
-            case After.EXHAUSTED:
-                over = _over(attempt, AttemptState.FAILED, now)
-                text = words.exhausted(remedy, attempt, found)
-                await self._store(connection, attempt, over, alert, _event(text, now, failed=True))
-            case After.ENDED:
-                await remedies.change(connection, attempt, _over(attempt, AttemptState.FAILED, now))
-            case After.UNKNOWN:
-                await remedies.change(connection, attempt, _over(attempt, AttemptState.DONE, now))
-
-    # All of them --------------------------------------------------------------------------------------------
-
-    async def _step(self, attempt_id: int, step: Step) -> Any:
-        """One transaction with the attempt and its alert as they are; again when the alert changed meanwhile.
-
-        False when there is no such attempt, else what the step answers, or True for nothing.
-        """
-        for number in range(_TRIES):
-            try:
-                async with self._database.transaction() as connection:
-                    attempt = await remedies.get(connection, attempt_id, lock=True)
-                    alert = None if attempt is None else await alerts.get(connection, attempt.alert_id)
-                    if attempt is None or alert is None:
-                        return False
-                    answer = await step(connection, attempt, alert, self._clock())
-            except StaleAlert:
-                if number == _TRIES - 1:
-                    raise
-                continue
-            self._wake()
-            return True if answer is None else answer
-        return False
-
-    async def _store(
-        self, connection: Connection, before: Attempt, after: Attempt, alert: Alert, event: Event
-    ) -> bool:
-        """Store an attempt's change with its line, once; False when another was faster. Raises StaleAlert."""
-        if not await remedies.change(connection, before, after):
-            return False
-        await self._announcer.store(connection, Change(alert=alert, events=(event,)), event.at)
-        if event.kind is EventKind.REMEDY_FAILED and self._escalate is not None:
-            await self._escalate(connection, alert, event.at)
-        return True
-
-
-def _event(text: str, now: datetime, *, failed: bool = False) -> Event:
-    return Event(kind=EventKind.REMEDY_FAILED if failed else EventKind.REMEDY, at=now, text=text)
-
-
-def _over(attempt: Attempt, state: AttemptState, now: datetime, outcome: str | None = None) -> Attempt:
-    said = attempt.outcome if outcome is None else outcome
-    return replace(attempt, state=state, due_at=None, ended_at=now, outcome=said)
+        await self._steps.store(connection, attempt, after, alert, event_of(text, now))
 
 
 def _not_to_be_approved(attempt: Attempt, target: str) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.remedy import Attempt, AttemptState, Rivals
 from storage.database import Database
+from storage.tables import alerts
 from storage.tables import remedy_attempts as attempts
 
 _COLUMNS = tuple(field.name for field in fields(Attempt) if field.name != "id")
@@ -38,9 +39,16 @@ async def add(database: Database, connection: AsyncConnection, attempt: Attempt)
 
 
 async def get(connection: AsyncConnection, attempt_id: int, *, lock: bool = False) -> Attempt | None:
-    """One attempt; `lock`: nobody else changes it before this transaction ends."""
+    """One attempt; `lock`: nobody else changes it or its alert before this transaction ends.
+
+    The alert is locked first, as by whoever stores a change of it and then follows it up here.
+    """
     query = sa.select(attempts).where(attempts.c.id == attempt_id)
-    row = (await connection.execute(query.with_for_update() if lock else query)).first()
+    if lock:
+        mine = sa.select(attempts.c.alert_id).where(attempts.c.id == attempt_id).scalar_subquery()
+        await connection.execute(sa.select(alerts.c.id).where(alerts.c.id == mine).with_for_update())
+        query = query.with_for_update()
+    row = (await connection.execute(query)).first()
     return None if row is None else _attempt(row)
 
 

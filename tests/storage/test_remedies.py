@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from bot.performing import Performed, Performer
 from bot.remedy_plan import RemedyPlan
 from bot.remedying import Remedying
 from storage import alerts, remedies
+from storage.alerts import StaleAlert
 from storage.database import Connection, Database, DatabaseError, is_about_content
 from storage.remedies import Limit
 from tests.databases import Opener
@@ -373,6 +375,24 @@ async def test_rivals_are_those_of_the_resource_and_those_that_do_the_same(make:
     assert [NOON - began for began in everything.used] == [30 * MINUTE, 20 * MINUTE, 10 * MINUTE]
     assert [NOON - began for began in same.used] == [30 * MINUTE, 10 * MINUTE]
     assert not everything.busy
+
+
+async def test_an_alert_that_changes_while_its_attempt_takes_a_step_holds_up_neither(
+    make: Make, log: list[MutableMapping[str, Any]]
+) -> None:
+    bot, other = make(), make(owner="other")
+
+    async def resolved(alert: Alert) -> None:
+        change = resolve(await other.now(alert), "U1", None, NOON)
+        assert isinstance(change, Change)
+        with suppress(StaleAlert):
+            await other.store(change)
+
+    for number in range(12):
+        alert = await bot.fires(resource=f"web-{number}")
+        async with asyncio.timeout(20):
+            await asyncio.gather(bot.remedying.drain(), resolved(alert))
+    assert not [entry for entry in log if entry["event"] in ("remedy_step_failed", "remedy_crashed")]
 
 
 async def test_attempts_go_with_their_alert(make: Make) -> None:
