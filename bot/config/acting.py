@@ -14,6 +14,7 @@ from bot.config import scalars as scalar
 from bot.config.addresses import AddressMistake, Way, way_of
 from bot.config.probing import Alerting
 from bot.config.section import Address, OptionalSecret, Secret, Section
+from bot.domain.template import placeholders
 from checks.options import Duration
 
 
@@ -175,6 +176,8 @@ def _command(value: Any) -> Any:
         raise ref.refuse(
             "a command is a list, so that no shell reads it", 'write [systemctl, restart, "{resource}"]'
         )
+    if isinstance(value, list) and value and isinstance(value[0], str) and placeholders(value[0]):
+        raise ref.refuse("the program itself is filled in from the alert", "write its name or path")
     return value
 
 
@@ -196,3 +199,4 @@ class Remedy(Section):
     per: scalar.Span = Field(default=timedelta(hours=1), description="the time in which attempts count")
     timeout: scalar.Span = Field(default=timedelta(minutes=1), description="when it is given up")
     approve: bool = Field(default=False, description="wait for somebody to press the button in Slack")
+    dry_run: bool = Field(default=False, description="only say in the thread what would be done")

@@ -6,7 +6,6 @@ from bot.config.mistake import Mistake
 from bot.config.settings import Settings
 
 _SECTIONS = {
-    "remedies": "nothing is recovered by itself",
     "checkins": "no cards are posted",
     "checklists": "no checklists are posted",
 }
