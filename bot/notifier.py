@@ -107,8 +107,12 @@ class Notifier:
         self._stopping = False
         self._outward = outward
         self._troubles: dict[str, str] = {}
-        self.silent_since: datetime | None = None
-        """Since when nothing reaches Slack, or None."""
+        self._silent: dict[Lane, datetime] = {}
+
+    @property
+    def silent_since(self) -> datetime | None:
+        """Since when a channel of Slack cannot be reached in which something waits, or None."""
+        return min(self._silent.values(), default=None)
 
     @property
     def trouble(self) -> str | None:
@@ -188,6 +192,7 @@ class Notifier:
                 async with self._database.transaction() as connection:
                     entry = await outbox.claim(connection, lane, self._owner, now)
                 if entry is None:
+                    self._silent.pop(lane, None)
                     return
                 failpoint.reach("after_claim")
                 if lane.destination in self._destinations:
@@ -277,8 +282,7 @@ class Notifier:
 
     async def _lane_works(self, lane: Lane) -> None:
         """Let what waited for this lane to work again wait no longer."""
-        if lane.destination == SLACK:
-            self.silent_since = None
+        self._silent.pop(lane, None)
         if self._troubles.pop(lane.destination, None) is not None:
             log.info("delivery_works_again", destination=lane.destination)
         pace = self._pace(lane)
@@ -414,8 +418,8 @@ class Notifier:
         )
         reason = f"{failed.reason}; {failed.remedy}" if failed.remedy else failed.reason
         self._troubles[lane.destination] = reason
-        if lane.destination == SLACK and self.silent_since is None:
-            self.silent_since = self._clock()
+        if lane.destination == SLACK:
+            self._silent.setdefault(lane, self._clock())
 
 
 def _backoff(failures: int, longest: timedelta) -> timedelta:

@@ -25,18 +25,20 @@ class Outlets:
     """Every destination that is switched on, by name. Close it at the end."""
 
     def __init__(self, destinations: Mapping[str, Destination], *, clock: Clock, system: str) -> None:
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
         self._threads = Threads(_THREADS)
-        enabled = {name: each for name, each in destinations.items() if each.enabled}
-        self.by_name: dict[str, Outlet] = {
-            name: _outlet(each, self._client, self._threads.lane(name), clock, system)
-            for name, each in enabled.items()
-        }
+        self._client: httpx.AsyncClient | None = None
+        self.by_name: dict[str, Outlet] = {}
+        for name, each in destinations.items():
+            if each.enabled:
+                self._client = self._client or httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+                threads = self._threads.lane(name)
+                self.by_name[name] = _outlet(each, self._client, threads, clock, system)
 
     async def close(self) -> None:
         """Begin nothing more and close every connection."""
         self._threads.close()
-        await self._client.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
 
 def critical_only(destinations: Mapping[str, Destination]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.channels.receivers import MailServer, Receiver, mailing, part, receiving
+from tests.channels.receivers import MailServer, Receiver, free_port, mailing, part, receiving
 from tests.e2e.harness import SAM, Story, shown, story
 
 MINUTE = timedelta(minutes=1)
@@ -196,6 +196,27 @@ async def test_an_outage_is_outlasted_with_the_same_key(tmp_path: Path) -> None:
         assert (await out.told.health())[1]["parts"]["delivery"] == "ok"
 
 
+async def test_a_mail_server_that_comes_back_gets_each_mail_once(tmp_path: Path) -> None:
+    config = HEAD + "routes: [{to: [email]}]\n"
+    async with outside(tmp_path, config, begin=False) as out:
+        port = free_port()
+        out.told.environ = {
+            **out.told.environ,
+            "MAIL_URL": out.mail.url.replace(str(out.mail.port), str(port)),
+        }
+        await out.told.start()
+        for job in ("a", "b"):
+            await out.told.run(job, "ERROR", exit_code=3)
+        await out.told.run("worst", "ERROR", exit_code=9)
+        await out.told.see(lambda: out.told.tocsin.notifier.trouble)
+        assert out.told.tocsin.notifier.trouble == "email: nobody answers at its address"
+        async with mailing(port) as back:
+            await out.told.see(lambda: len(back.mails) == 3)
+            await out.told.settle()
+            assert sorted(back.subjects) == ["[P1] Broken: worst", "[P3] Slow: a", "[P3] Slow: b"]
+        assert out.told.tocsin.notifier.trouble is None
+
+
 async def test_a_destination_that_refuses_is_told_once_in_slack_with_its_alert(tmp_path: Path) -> None:
     async with outside(tmp_path) as out:
         told = out.told
@@ -294,6 +315,47 @@ async def test_what_slack_said_first_the_fallback_leaves_unsaid(tmp_path: Path) 
         await told.run("urgent", "SUCCESS")
         await told.settle()
         assert out.mail.mails == []
+
+
+async def test_without_slack_nobody_is_told_twice_who_is_told_anyway(tmp_path: Path) -> None:
+    config = FALLING + "routes: [{to: [slack, email]}]\n"
+    async with outside(tmp_path, config) as out:
+        told = out.told
+        told.workspace.outage()
+        await told.run("urgent", "ERROR", exit_code=4)
+        await told.see(lambda: bool(out.mail.mails) and told.tocsin.notifier.silent_since is not None)
+        told.skip(3 * MINUTE)
+        await told.tocsin.fallback.tick()
+        await told.settle()
+        assert out.mail.subjects == ["[P2] Bad: urgent"]
+        told.workspace.clear_faults()
+        told.skip(MINUTE)
+        await told.alert("Bad: urgent")
+
+
+async def test_what_quiet_hours_held_back_is_summed_up_by_mail(tmp_path: Path) -> None:
+    config = (
+        HEAD
+        + """
+routes: [{to: [email]}]
+quiet_hours: {between: "08:00-10:00", below: critical, hold: true}
+"""
+    )
+    async with outside(tmp_path, config) as out:
+        await out.told.run("sync", "ERROR", exit_code=3)
+        await out.told.settle()
+        assert out.mail.mails == []
+        out.told.skip(timedelta(hours=1, minutes=1))
+        await out.told.tocsin.escalating.tick()
+        await out.told.see(lambda: len(out.mail.mails) == 2)
+        await out.told.settle()
+        assert sorted(out.mail.subjects) == [
+            "1 alert in quiet hours: 1 still open",
+            "[P3] Slow: sync",
+        ]
+        (summary,) = [mail for mail in out.mail.mails if "quiet" in mail["Subject"]]
+        assert "Slow: sync" in part(summary, "plain")
+        assert "<!date" not in part(summary, "plain")
 
 
 async def test_a_destination_taken_out_of_the_file_is_let_go(tmp_path: Path) -> None:
