@@ -20,9 +20,11 @@ from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
+from bot.config.plans import plan_of, rotations_of
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
+from bot.escalating import Escalating
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.pinging import Pinging
@@ -66,7 +68,8 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
-        self.announcer = Announcer(database=self.database, channel=slack.channel)
+        rotations = rotations_of(settings)
+        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -80,7 +83,7 @@ class Tocsin:
             destinations={"slack": SlackDestination(self.client)},
             default_channel=slack.channel,
             clock=clock,
-            mention=lambda mention: mention_of(mention, settings),
+            mention=lambda names: mention_of(names, settings, rotations, clock()),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)
@@ -114,6 +117,9 @@ class Tocsin:
             silencing=self.silencing,
             clock=clock,
             wake=self.notifier.wake,
+        )
+        self.escalating = Escalating(
+            database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
         )
         self.reporting = Reporting(
             database=self.database, settings=settings, clock=clock, troubles=self.troubles
@@ -221,6 +227,7 @@ class Tocsin:
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)

@@ -46,6 +46,7 @@ class EventKind(StrEnum):
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
     EXPIRED = "expired"
+    ESCALATED = "escalated"
     FLAPPING = "flapping"
     STEADY = "steady"
     RELEASED = "released"

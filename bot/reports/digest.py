@@ -83,6 +83,8 @@ class Digest:
     uptimes: Sequence[Uptime]
     jobs: Sequence[JobFigures]
     open: Sequence[Alert]
+    told_here: Sequence[Alert] = ()
+    """Alerts that began in the period and were told nowhere before."""
 
 
 def make_figures(

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.blocks.detail import render_check, render_job
+from bot.blocks.duty import render_oncall
 from bot.blocks.message import Block, Message, actions, button, context, outside, section
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
 from bot.blocks.runs import render_runs
+from bot.config.plans import rotations_of
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
+from bot.domain.oncall import duty
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.reporting import Reporting
 from handlers.slack.asking import NotUnderstood, closest_word, find_name, listed, parse_logs
@@ -21,7 +24,7 @@ from storage.database import Database
 
 HEARTBEAT = "heartbeat_check"
 _MOST_CHOICES = 5
-WORDS = ("status", "logs", "alerts", "silence", "silences", "help", HEARTBEAT)
+WORDS = ("status", "logs", "alerts", "silence", "silences", "oncall", "help", HEARTBEAT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,8 @@ class Answering:
                 return await self._logs(text)
             case "alerts":
                 return await self._alerts()
+            case "oncall" | "on-call":
+                return self.oncall()
             case "silence" | "silences":
                 return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
             case "help":
@@ -125,6 +130,14 @@ class Answering:
         blocks += [section("\n".join(listed[start : start + 8])) for start in range(0, len(listed), 8)]
         return Message(text="\n".join([head, *listed])[:3000], blocks=tuple(blocks))
 
+    def oncall(self) -> Message:
+        """Who is on call, and who follows when."""
+        rotations = rotations_of(self.settings)
+        if not rotations:
+            return self.help("Nobody takes turns here: the configuration has no `oncall:`.")
+        now = self.clock()
+        return render_oncall({name: duty(rotation, now) for name, rotation in rotations.items()})
+
     def help(self, trouble: str = "", choices: Sequence[str] = ()) -> Message:
         """What can be asked, in examples; `choices` are questions that may have been meant, as buttons."""
         prefix = self.settings.slack.command_prefix
@@ -135,6 +148,7 @@ class Answering:
             f"`/{prefix}-logs parse_orders failed 24h 20` a job's failed runs of 24 hours, 20 of them",
             f'`/{prefix}-logs yesterday "disk full"` the runs of a day that said something',
             f"`/{prefix} alerts` what is open",
+            f"`/{prefix} oncall` who is on call, and who follows when",
             f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
             f"`/{prefix} silences` what is silenced, by whom, why and until when",
             f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",

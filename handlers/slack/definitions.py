@@ -22,7 +22,7 @@ COMMANDS = (
     Command(
         ending="",
         description="How things stand, and everything else Tocsin can do",
-        usage_hint="status | logs | alerts | alert | silence | silences | help",
+        usage_hint="status | logs | alerts | alert | silence | silences | oncall | help",
     ),
     Command(
         ending="-status",
