@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.alert import Alert, Change, Event, EventKind
+from bot.domain.audit import Via, deed_of
 from bot.domain.escalation import follow
 from bot.domain.plan import Plan
 from bot.domain.route import Place, Routing
 from bot.domain.severity import Severity
-from storage import alerts, decisions, escalations, outbox, silences
+from storage import alerts, audit, decisions, escalations, outbox, silences
 from storage.database import Connection, Database
 from storage.decisions import Told
 from storage.outbox import Lane
@@ -35,10 +36,17 @@ class Announcer:
         """The plan, or the plan of a file that says nothing."""
         return self.plan or Plan(channel=self.channel)
 
-    async def store(self, connection: Connection, change: Change, now: datetime) -> Alert:
-        """Save the alert, its history and the entries for its views; route and escalate it. Raises StaleAlert."""
+    async def store(
+        self, connection: Connection, change: Change, now: datetime, via: Via = Via.SLACK
+    ) -> Alert:
+        """Save the alert, its history and the entries for its views; route and escalate it. Raises StaleAlert.
+
+        What a person did goes into the audit history; `via` is from where they did it.
+        """
         alert = await alerts.save(connection, change.alert)
         await alerts.add_events(connection, alert.id, change.events)
+        for deed in filter(None, (deed_of(event, alert, via) for event in change.events)):
+            await audit.add(connection, deed)
         told = await self._route(connection, alert, change.events, now)
         if change.events or change.urgent:
             await self._escalate(connection, alert, told.routing, now)

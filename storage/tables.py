@@ -273,6 +273,23 @@ silenced_alerts = _table(
     sa.Index("ix_silenced_alerts_alert_id", "alert_id"),
 )
 
+audit = _table(
+    "audit",  # what people did, written in the transaction of the act; it outlives the alert it was done to
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("act", sa.String(32), nullable=False),
+    sa.Column("via", sa.String(16), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("alert_id", Id),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text),
+    sa.Column("note", sa.Text),
+    sa.Index("ix_audit_at", "at"),
+    sa.Index("ix_audit_alert_id", "alert_id"),
+    sa.Index("ix_audit_who_at", "who", "at"),
+)
+
 outbox = _table(
     "outbox",  # an entry says that a view is stale, or holds a post that is an event in time
     sa.Column("id", Id, primary_key=True),
