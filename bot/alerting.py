@@ -39,7 +39,9 @@ class Alerting:
     async def acknowledge(
         self, alert_id: int, who: str, note: str | None = None, via: Via = Via.SLACK
     ) -> Change | Refusal:
-        return await self._change(alert_id, lambda alert, now: lifecycle.acknowledge(alert, who, note, now), via)
+        return await self._change(
+            alert_id, lambda alert, now: lifecycle.acknowledge(alert, who, note, now), via
+        )
 
     async def unacknowledge(self, alert_id: int, who: str, via: Via = Via.SLACK) -> Change | Refusal:
         return await self._change(alert_id, lambda alert, now: lifecycle.unacknowledge(alert, who, now), via)

@@ -27,16 +27,13 @@ async def note_silence(
     note: str | None = None,
 ) -> None:
     """Keep what somebody did to a silence, or to the silence of one alert. `before` and `after` are its ends."""
-    if about is not None:
-        subject = about.firing.title
-    else:
-        subject = "" if silence is None else _subject(silence)
+    named = "" if silence is None else _subject(silence)
     deed = Deed(
         who=who[:64],
         at=at,
         act=act,
         via=via,
-        subject=subject,
+        subject=named if about is None else about.firing.title,
         alert_id=None if about is None else about.id,
         before=None if before is None else _until(before),
         after="ended" if act == ENDED else None if after is None else _until(after),

@@ -258,10 +258,10 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
     if event.kind is EventKind.UNSILENCED and event.actor is None:
         line = ":bell: The silence is over"
     if event.kind is EventKind.SILENCED and event.text.startswith(("until ", "extended until ")):
-        line = line.replace(" silenced this", f" silenced this {_localized(outside(event.text, 1500))}")
+        line = line.replace(" silenced this", f" silenced this {localized(outside(event.text, 1500))}")
         line = line.replace("silenced this extended", "extended the silence")
     elif event.text:
-        line += f": {_localized(outside(event.text, 1500))}"
+        line += f": {localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
     if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED):
@@ -269,7 +269,7 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
     return Message(text=line, blocks=(section(line),))
 
 
-def _localized(text: str) -> str:
+def localized(text: str) -> str:
     """The instants of our own sentences in each reader's zone."""
     return _INSTANT.sub(_shown_instant, text)
 

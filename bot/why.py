@@ -1,0 +1,63 @@
+"""Use case: gather why an alert is as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.config.rulebook import Rulebook
+from bot.domain.alert import Alert
+from bot.domain.clock import Clock
+from bot.domain.plan import Plan
+from bot.domain.rule import Rule, Streak
+from bot.domain.why import Decided, Why
+from storage import alerts, decisions, escalations, sources
+from storage.database import Connection, Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explaining:
+    """Reads what was decided about alerts. Raises DatabaseError."""
+
+    database: Database
+    rules: Rulebook
+    plan: Plan
+    clock: Clock
+
+    async def why(self, alert: Alert) -> Why:
+        """Everything that explains an alert."""
+        rule = self.rule_of(alert)
+        async with self.database.snapshot() as connection:
+            events = await alerts.history(connection, alert.id)
+            decided = await decisions.of_alert(connection, alert.id)
+            told = await decisions.told(connection, alert.id)
+            escalation = await escalations.find(connection, alert.id)
+            is_held = await escalations.is_held(connection, alert.id)
+            streak = await self._streak(connection, alert)
+        name = None if told.routing is None else told.routing.escalation
+        return Why(
+            alert=alert,
+            now=self.clock(),
+            rule=rule,
+            streak=streak,
+            events=events,
+            decided=[Decided(kind=each.kind, at=each.at, reasons=each.reasons) for each in decided],
+            routing=told.routing,
+            places=told.places,
+            escalation=escalation,
+            policy=self.plan.policy(name if escalation is None else escalation.policy),
+            is_held=is_held,
+        )
+
+    def rule_of(self, alert: Alert) -> Rule | None:
+        """The rule that made an alert, as the configuration has it now."""
+        source = alert.firing.source
+        groups = (*self.rules.groups_for(source), *self.rules.groups_for(source, watch=True))
+        found = (rule for group in groups for rule in group.rules if rule.name == alert.firing.rule)
+        return next(found, None)
+
+    async def _streak(self, connection: Connection, alert: Alert) -> Streak | None:
+        found = await sources.of_source(connection, alert.firing.source)
+        own = [each for each in found if each.resource == alert.firing.resource] or found
+        return next(
+            (each.streaks[alert.firing.rule] for each in own if alert.firing.rule in each.streaks), None
+        )
