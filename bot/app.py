@@ -37,16 +37,26 @@ from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from bot.why import Explaining, Looking
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.audit import AuditApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
+from handlers.slack.alert_desk import AlertDesk
 from handlers.slack.answering import Answering
+from handlers.slack.audit_desk import AuditDesk
 from handlers.slack.connection import Identity, SocketConnection
-from handlers.slack.listeners import Listeners
+from handlers.slack.dispatch import Dispatch, handlers_of
+from handlers.slack.hearing import Hearing
+from handlers.slack.home import TICK as HOME_TICK
+from handlers.slack.home import Home
+from handlers.slack.listeners import Desks, Listeners
 from handlers.slack.people import People, mention_of
+from handlers.slack.raising import Raiser
+from handlers.slack.run_window import RunWindow
 from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox
 from storage.database import Database, DatabaseError
@@ -86,7 +96,7 @@ class Tocsin:
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
-        rules = rulebook(settings)
+        self.rules = rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
         self.silencing = Silencing(
             database=self.database,
@@ -157,6 +167,7 @@ class Tocsin:
                 PingRoutes(addresses=addresses, pinging=pinging),
                 RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
                 AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
+                AuditApi(database=self.database),
             ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
@@ -176,30 +187,17 @@ class Tocsin:
             request_verification_enabled=False,  # Socket Mode has no signatures
         )
         self.people = People(settings, self.client, self.clock)
-        self.answering = Answering(
-            database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
-        )
-        self.listeners = Listeners(
-            app=app,
+        self.home = Home(
             client=self.client,
-            database=self.database,
-            alerting=self.alerting,
-            answering=self.answering,
-            raised=self.raising,
+            settings=settings,
+            reporting=self.reporting,
+            silencing=self.silencing,
             people=self.people,
-            silences=SilenceDesk(
-                client=self.client,
-                database=self.database,
-                silencing=self.silencing,
-                people=self.people,
-                clock=self.clock,
-                zone=settings.timezone,
-                prefix=settings.slack.command_prefix,
-            ),
+            scheduled=self.scheduled.messages,
             clock=self.clock,
-            wake=self.notifier.wake,
-            prefix=settings.slack.command_prefix,
         )
+        self.notifier.on_wake = self.home.touch
+        self.listeners = Listeners(app=app, desks=self._desks(), prefix=settings.slack.command_prefix)
 
         def learn_team() -> None:
             self.people.home_team = settings.slack.team or identity.team
@@ -210,6 +208,60 @@ class Tocsin:
             app_token=settings.slack.app_token.get_secret_value(),
             identity=identity,
             on_identity=learn_team,
+        )
+
+    def _desks(self) -> Desks:
+        """Who answers what in Slack."""
+        settings, prefix = self.settings, self.settings.slack.command_prefix
+        silences = SilenceDesk(
+            client=self.client,
+            database=self.database,
+            silencing=self.silencing,
+            people=self.people,
+            clock=self.clock,
+            zone=settings.timezone,
+            prefix=prefix,
+        )
+        looking = Looking(database=self.database, clock=self.clock)
+        explaining = Explaining(
+            database=self.database, rules=self.rules, plan=self.announcer.rules, clock=self.clock
+        )
+        answering = Answering(
+            database=self.database,
+            settings=settings,
+            reporting=self.reporting,
+            looking=looking,
+            explaining=explaining,
+            clock=self.clock,
+        )
+        raiser = Raiser(client=self.client, raising=self.raising)
+        audits = AuditDesk(
+            client=self.client, database=self.database, people=self.people, looking=looking, clock=self.clock
+        )
+        dispatch = Dispatch(
+            handlers=handlers_of(answering, silences, raiser, audits),
+            answering=answering,
+            people=self.people,
+            prefix=prefix,
+        )
+        return Desks(
+            dispatch=dispatch,
+            answering=answering,
+            alerts=AlertDesk(
+                client=self.client,
+                alerting=self.alerting,
+                looking=looking,
+                explaining=explaining,
+                people=self.people,
+            ),
+            silences=silences,
+            raiser=raiser,
+            runs=RunWindow(self.client, self.database),
+            hearing=Hearing(
+                database=self.database, dispatch=dispatch, clock=self.clock, wake=self.notifier.wake
+            ),
+            home=self.home,
+            people=self.people,
         )
 
     async def start(self) -> None:
@@ -230,6 +282,7 @@ class Tocsin:
         self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
+        self.scheduler.add_tick("home", self.home.tick, HOME_TICK)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)

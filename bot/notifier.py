@@ -8,7 +8,7 @@ converge. From the claim on an entry is in doubt: whoever finds it so later look
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -101,10 +101,13 @@ class Notifier:
         self._stopping = False
         self.trouble: str | None = None
         """Why nothing can be delivered at present, or None."""
+        self.on_wake: Callable[[], None] = lambda: None
+        """Called whenever something was committed that may be seen."""
 
     def wake(self) -> None:
         """There may be something to deliver."""
         self._wake.set()
+        self.on_wake()
 
     async def run(self) -> None:
         """Deliver until `stop`."""

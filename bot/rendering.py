@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.blocks.alert import AlertContext, render_alert, render_event
 from bot.blocks.message import Message, context, section
+from bot.blocks.story import closing_story
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
 from bot.domain.route import mention_names
@@ -103,21 +104,28 @@ class Rendering:
         async with self.database.snapshot() as connection:
             alert = await alerts.get(connection, entry.alert_id)
             root = await outbox.sent(connection, entry.root_key or "")
+            event = event_of(entry.payload["event"])
+            story = "" if alert is None else await self._story(connection, alert, event)
         if alert is None or root is None:
             return None
-        event = event_of(entry.payload["event"])
         wanted = entry.payload.get("loud", event.kind is EventKind.REOPENED)
         loud = bool(wanted) and _is_loud(event, alert, self.clock())
         names = entry.payload.get("mentions", mention_names(alert.firing.mention))
         broadcast = entry.payload.get("broadcast", alert.severity <= Severity.HIGH)
         return Delivery(
-            message=render_event(event, alert, self.mention(names) if loud else ""),
+            message=render_event(event, alert, self.mention(names) if loud else "", story),
             key=entry.key,
             alert_id=alert.id,
             thread_ts=root.ts,
             channel=root.channel,
             broadcast=loud and broadcast,
         )
+
+    async def _story(self, connection: Connection, alert: Alert, event: Event) -> str:
+        """Who did what, told at the end of what was urgent."""
+        if event.kind not in (EventKind.RESOLVED, EventKind.RECOVERED) or alert.severity > Severity.HIGH:
+            return ""
+        return closing_story(alert, await alerts.history(connection, alert.id), event)
 
 
 def _names_in(told: Told, entry: Entry, alert: Alert) -> Sequence[str]:

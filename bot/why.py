@@ -1,4 +1,4 @@
-"""Use case: gather why an alert is as it is."""
+"""Use cases: find the alert somebody means, and gather all about it and why it is so."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from bot.config.rulebook import Rulebook
 from bot.domain.alert import Alert
+from bot.domain.alert_search import alerts_meant, number_meant
 from bot.domain.clock import Clock
 from bot.domain.plan import Plan
 from bot.domain.rule import Rule, Streak
 from bot.domain.why import Decided, Why
+from bot.reports.alert_detail import AlertDetail
 from storage import alerts, decisions, escalations, sources
 from storage.database import Connection, Database
+
+_MOST_SIMILAR = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +65,40 @@ class Explaining:
         return next(
             (each.streaks[alert.firing.rule] for each in own if alert.firing.rule in each.streaks), None
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looking:
+    """Finds alerts and reads all about them. Raises DatabaseError."""
+
+    database: Database
+    clock: Clock
+
+    async def get(self, number: int) -> Alert | None:
+        """An alert by its number."""
+        async with self.database.snapshot() as connection:
+            return await alerts.get(connection, number)
+
+    async def meant(self, text: str) -> list[Alert]:
+        """The alerts somebody means, best first: by number, or by words of their names."""
+        number = number_meant(text)
+        async with self.database.snapshot() as connection:
+            if number is not None:
+                found = await alerts.get(connection, number)
+                return [] if found is None else [found]
+            return alerts_meant(text, await alerts.candidates(connection))
+
+    async def detail(self, alert: Alert) -> AlertDetail:
+        """All that is known of an alert."""
+        async with self.database.snapshot() as connection:
+            before, times_before = await alerts.same_before(connection, alert, _MOST_SIMILAR)
+            elsewhere, times_elsewhere = await alerts.same_rule(connection, alert, _MOST_SIMILAR)
+            return AlertDetail(
+                alert=alert,
+                at=self.clock(),
+                events=await alerts.history(connection, alert.id),
+                before=before,
+                times_before=times_before,
+                elsewhere=elsewhere,
+                times_elsewhere=times_elsewhere,
+            )

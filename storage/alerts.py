@@ -99,6 +99,36 @@ async def get(connection: AsyncConnection, alert_id: int) -> Alert | None:
     return None if row is None else alert_of(row)
 
 
+async def candidates(connection: AsyncConnection, limit: int = 500) -> list[Alert]:
+    """The open alerts and the newest that are over: among them somebody finds what they mean."""
+    newest_ones = sa.select(alerts).where(~_OPEN).order_by(alerts.c.id.desc()).limit(limit)
+    over = [alert_of(row) for row in await connection.execute(newest_ones)]
+    return [*await list_open(connection, limit), *over]
+
+
+async def same_before(connection: AsyncConnection, alert: Alert, limit: int) -> tuple[list[Alert], int]:
+    """Earlier alerts of the same problem, newest first, and how many there are."""
+    return await _counted(
+        connection, [alerts.c.fingerprint == alert.fingerprint, alerts.c.id < alert.id], limit
+    )
+
+
+async def same_rule(connection: AsyncConnection, alert: Alert, limit: int) -> tuple[list[Alert], int]:
+    """Alerts of the same rule about other resources, newest first, and how many there are."""
+    rule = [alerts.c.rule == alert.firing.rule, alerts.c.fingerprint != alert.fingerprint]
+    return await _counted(connection, rule, limit)
+
+
+async def _counted(
+    connection: AsyncConnection, conditions: list[sa.ColumnElement[bool]], limit: int
+) -> tuple[list[Alert], int]:
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(alerts).where(*conditions))
+    rows = await connection.execute(
+        sa.select(alerts).where(*conditions).order_by(alerts.c.id.desc()).limit(limit)
+    )
+    return [alert_of(row) for row in rows], int(total or 0)
+
+
 async def list_open(connection: AsyncConnection, limit: int = 1000) -> list[Alert]:
     """The open alerts, most severe and newest first."""
     query = sa.select(alerts).where(_OPEN).order_by(alerts.c.severity, alerts.c.opened_at.desc())

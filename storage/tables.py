@@ -175,6 +175,7 @@ alerts = _table(
     sa.Column("silence_id", Id),
     sa.Column("silence_name", sa.String(200)),
     sa.Index("ix_alerts_fingerprint_closed_at", "fingerprint", "closed_at"),
+    sa.Index("ix_alerts_rule", "rule", "id"),
     sa.Index("ix_alerts_opened_at", "opened_at"),
     sa.Index("ix_alerts_closed_at", "closed_at"),
 )

@@ -213,7 +213,11 @@ def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
         if silenced
         else button("Silence…", "alert:silence", number)
     )
-    notes = [("Resolve with a note…", f"resolve:{number}"), ("History", f"history:{number}")]
+    notes = [
+        ("Resolve with a note…", f"resolve:{number}"),
+        ("Details", f"details:{number}"),
+        ("Why?", f"why:{number}"),
+    ]
     if not acknowledged:
         notes.insert(0, ("Acknowledge with a note…", f"acknowledge:{number}"))
     return [first, button("Resolve", "alert:resolve", number), quiet, overflow("alert:more", notes)]
@@ -263,7 +267,8 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
     elif event.text:
         line += f": {localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
-        line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
+        lasted = f"It lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}"
+        line += f"\n{lasted}: {story}." if story else f"\n{lasted}."
     if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED):
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))

@@ -65,6 +65,11 @@ class Message:
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
+def noted(note: str, message: Message) -> Message:
+    """A message with a remark before it."""
+    return replace(message, text=f"{note}\n{message.text}", blocks=(section(note), *message.blocks))
+
+
 def escape(text: str) -> str:
     """Outside text made harmless: nothing in it can mention, link or format by angle brackets."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -196,8 +196,3 @@ def listed(names: Sequence[str]) -> str:
     """`a`, `b` or `c`; many are cut short."""
     shown = ", ".join(f"`{name}`" for name in names[:10])
     return f"{shown} and others" if len(names) > 10 else " or ".join(shown.rsplit(", ", 1))
-
-
-def closest_word(word: str, words: Sequence[str]) -> str | None:
-    """The word that was meant, if one is near enough."""
-    return next(iter(difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)), None)

@@ -18,7 +18,11 @@ from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
+LOOK = "look"
+"""What every member of the workspace may do, and nobody else."""
+
 _REMEMBERED = timedelta(minutes=5)
+_WORDS = {"configuration": "see or change the configuration", "remedy": "run remedies"}
 
 
 class People:
@@ -40,7 +44,7 @@ class People:
         allowed: Sequence[str] | None = getattr(self._settings.permissions, action, None)
         if allowed is None or await self._holds(allowed, str(user.get("id"))):
             return None
-        return f"You may not {action} here. Ask {_listed(allowed)}."
+        return f"You may not {_WORDS.get(action, action)} here. Ask {_listed(allowed)}."
 
     async def _holds(self, allowed: Sequence[str], user: str) -> bool:
         for entry in expand(allowed, self._settings):

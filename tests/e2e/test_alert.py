@@ -162,7 +162,7 @@ async def test_the_history_tells_what_happened_and_what_was_measured(shop: Story
     await shop.press(message, "acknowledge", SAM)
     await shop.becomes(message, "acknowledged by")
 
-    window = await shop.pick(shop.again(message), "history")
+    window = await shop.pick(shop.again(message), "details")
 
     content = shown(window)
     assert "Fired" in content

@@ -151,7 +151,9 @@ async def test_nonsense_is_answered_with_what_would_be_understood(
 
 
 async def test_a_typo_in_the_command_is_forgiven(shop: Story) -> None:
-    assert "Did you mean `status`?" in await shop.ask("/tocsin", "statsu")
+    answer = await shop.ask("/tocsin", "statsu")
+    assert "You wrote `statsu`; this is `status`" in answer
+    assert "*backend*" in answer
     assert "I do not know" in await shop.ask("/tocsin", "x" * 3000)
 
 

@@ -1,4 +1,4 @@
-"""audit: what people did"""
+"""audit: what people did; alerts found by their rule"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -29,7 +29,4 @@ def upgrade() -> None:
     op.create_index("ix_audit_at", "audit", ["at"])
     op.create_index("ix_audit_alert_id", "audit", ["alert_id"])
     op.create_index("ix_audit_who_at", "audit", ["who", "at"])
-
-
-def downgrade() -> None:
-    op.drop_table("audit")
+    op.create_index("ix_alerts_rule", "alerts", ["rule", "id"])
