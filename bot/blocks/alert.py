@@ -256,8 +256,11 @@ _LINES = {
 }
 
 
-def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
-    """A line of an alert's thread. `mention` is whom a problem that came back, or that nobody takes, must reach."""
+def render_event(event: Event, alert: Alert, mention: str = "", story: str = "") -> Message:
+    """A line of an alert's thread. `mention` is whom a problem that came back, or that nobody takes, must reach.
+
+    `story` is told with the end of one that was urgent: who did what.
+    """
     line = _LINES[event.kind].format(who=person(event.actor))
     if event.kind is EventKind.UNSILENCED and event.actor is None:
         line = ":bell: The silence is over"
