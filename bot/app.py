@@ -25,6 +25,7 @@ from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
+from bot.following.following import Following
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.pinging import Pinging
@@ -94,6 +95,7 @@ class Tocsin:
             default_channel=slack.channel,
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
+            zone=settings.timezone,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         self.rules = rules = rulebook(settings)
@@ -120,6 +122,13 @@ class Tocsin:
             terms=rules.terms,
             other_terms=rules.other_terms,
             clock=clock,
+        )
+        self.following = Following(
+            settings=settings,
+            database=self.database,
+            monitoring=self.monitoring,
+            clock=clock,
+            wake=self.notifier.wake,
         )
         self.alerting = Alerting(
             database=self.database,
@@ -222,7 +231,7 @@ class Tocsin:
             zone=settings.timezone,
             prefix=prefix,
         )
-        looking = Looking(database=self.database, clock=self.clock)
+        looking = Looking(database=self.database, clock=self.clock, zone=settings.timezone)
         explaining = Explaining(
             database=self.database, rules=self.rules, plan=self.announcer.rules, clock=self.clock
         )
@@ -288,6 +297,7 @@ class Tocsin:
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)
         self._tasks = [
             self.monitoring.start(),
+            self.following.start(),
             asyncio.create_task(self.notifier.run(), name="notifier"),
             asyncio.create_task(self.socket.run(), name="slack"),
         ]
@@ -320,6 +330,7 @@ class Tocsin:
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()
+        await self.following.stop()
         await self.monitoring.stop()
         await self.notifier.stop()
         for task in self._tasks:
@@ -335,6 +346,7 @@ class Tocsin:
             "The database cannot be written": self.monitoring.trouble,
             "Messages cannot be delivered": self.notifier.trouble,
             "Slack is not connected": self.socket.trouble,
+            "A run log cannot be read": self.following.trouble,
         }
         return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
 
@@ -344,6 +356,7 @@ class Tocsin:
             "database": self.monitoring.trouble,
             "delivery": self.notifier.trouble,
             "slack": self.socket.trouble,
+            "run_logs": self.following.trouble,
         }
         try:
             async with self.database.snapshot() as connection:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -26,6 +27,7 @@ from storage.outbox import Entry, EntryKind, Lane, Sent
 
 log = structlog.get_logger(__name__)
 
+UTC = ZoneInfo("UTC")
 POST_INTERVAL = timedelta(seconds=1)
 EDIT_INTERVAL = timedelta(milliseconds=1200)
 _EDIT_BURST = 10
@@ -88,12 +90,13 @@ class Notifier:
         clock: Clock,
         mention: Mentioner,
         owner: str,
+        zone: ZoneInfo = UTC,
     ) -> None:
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
-        self._rendering = Rendering(database=database, clock=clock, mention=mention)
+        self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone)
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import AlertContext, render_alert, render_event
 from bot.blocks.message import Message, context, section
 from bot.blocks.story import closing_story
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
+from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.route import mention_names
 from bot.domain.severity import Severity
-from storage import alerts, decisions, escalations, outbox
+from storage import alerts, decisions, escalations, history, outbox
 from storage.database import Connection, Database
 from storage.decisions import Told
 from storage.outbox import Entry, EntryKind, Sent
@@ -47,6 +49,7 @@ class Rendering:
     database: Database
     clock: Clock
     mention: Mentioner
+    zone: ZoneInfo
 
     async def render(self, entry: Entry) -> Delivery | None:
         """What the entry comes to now; None when there is nothing to say any more."""
@@ -73,10 +76,10 @@ class Rendering:
     ) -> AlertContext:
         told = await decisions.told(connection, alert.id)
         escalation = await escalations.find(connection, alert.id)
-        times = await alerts.count_of_fingerprint(connection, alert.fingerprint, now - timedelta(days=7))
+        began = await history.beginnings(connection, alert.fingerprint, now - WINDOW)
         return AlertContext(
             now=now,
-            times_this_week=times,
+            recurrence=recurrence(began, self.zone),
             mention=self.mention(_names_in(told, entry, alert)),
             respond_within=None if told.routing is None else told.routing.respond_within,
             escalates_at=None if escalation is None else escalation.due_at,

@@ -11,12 +11,13 @@ import structlog
 from bot.blocks.digest import render_digest
 from bot.blocks.message import Message
 from bot.blocks.overview import render_heartbeat
+from bot.blocks.patterns import render_patterns
 from bot.blocks.readiness import ReadinessLine, render_readiness
 from bot.config.rulebook import Rulebook
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.observation import Observation
-from bot.domain.schedule import Daily, Every, Schedule
+from bot.domain.schedule import Cron, Daily, Every, Schedule
 from bot.judging import judged
 from bot.reporting import Reporting
 from storage import outbox, slots
@@ -148,6 +149,21 @@ def scheduled_messages(settings: Settings, reporting: Reporting) -> tuple[Schedu
                 channel=digest.channel or settings.slack.channel,
                 stale_after=timedelta(hours=20),
                 write=write_digest,
+            )
+        )
+    if (patterns := settings.reports.patterns) is not None:
+
+        async def write_patterns(due_at: datetime) -> Message:
+            found = await reporting.patterns(patterns.over, due_at)
+            return render_patterns(found, settings.timezone, settings.name)
+
+        found.append(
+            ScheduledMessage(
+                name="patterns",
+                schedule=Cron(patterns.schedule, settings.timezone),
+                channel=patterns.channel or settings.slack.channel,
+                stale_after=timedelta(hours=20),
+                write=write_patterns,
             )
         )
     if (heartbeat := settings.heartbeat) is not None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bot.config.rulebook import Rulebook
 from bot.domain.alert import Alert
 from bot.domain.alert_search import alerts_meant, number_meant
 from bot.domain.clock import Clock
 from bot.domain.plan import Plan
+from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.rule import Rule, Streak
 from bot.domain.why import Decided, Why
 from bot.reports.alert_detail import AlertDetail
-from storage import alerts, decisions, escalations, sources
+from storage import alerts, decisions, escalations, history, sources
 from storage.database import Connection, Database
 
 _MOST_SIMILAR = 5
@@ -69,10 +71,11 @@ class Explaining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
-    """Finds alerts and reads all about them. Raises DatabaseError."""
+    """Finds alerts and reads all about them; `zone` is the team's. Raises DatabaseError."""
 
     database: Database
     clock: Clock
+    zone: ZoneInfo
 
     async def get(self, number: int) -> Alert | None:
         """An alert by its number."""
@@ -90,12 +93,15 @@ class Looking:
 
     async def detail(self, alert: Alert) -> AlertDetail:
         """All that is known of an alert."""
+        now = self.clock()
         async with self.database.snapshot() as connection:
+            began = await history.beginnings(connection, alert.fingerprint, now - WINDOW)
             before, times_before = await alerts.same_before(connection, alert, _MOST_SIMILAR)
             elsewhere, times_elsewhere = await alerts.same_rule(connection, alert, _MOST_SIMILAR)
             return AlertDetail(
                 alert=alert,
-                at=self.clock(),
+                at=now,
+                recurrence=recurrence(began, self.zone),
                 events=await alerts.history(connection, alert.id),
                 before=before,
                 times_before=times_before,

@@ -13,12 +13,15 @@ from bot.domain.observation import SourceKind
 from storage.database import Database
 from storage.tables import known_jobs, sources
 
-_HEARD = sa.update(known_jobs).where(
-    known_jobs.c.job == sa.bindparam("name"),
-    sa.or_(
-        known_jobs.c.announced != sa.bindparam("was_announced", type_=sa.Boolean),
-        sa.func.abs(known_jobs.c.heard_after - sa.bindparam("seconds", type_=sa.Float)) > 1,
-    ),
+_ANNOUNCED = sa.bindparam("was_announced", type_=sa.Boolean)
+_SECONDS = sa.bindparam("seconds", type_=sa.Float)
+_HEARD = (
+    sa.update(known_jobs)
+    .where(
+        known_jobs.c.job == sa.bindparam("name"),
+        sa.or_(known_jobs.c.announced != _ANNOUNCED, sa.func.abs(known_jobs.c.heard_after - _SECONDS) > 1),
+    )
+    .values(announced=_ANNOUNCED, heard_after=_SECONDS)
 )
 _SIGHTS = (
     sa.select(
@@ -105,11 +108,14 @@ async def started(
     )
 
 
-async def ended(connection: AsyncConnection, job: str, *, announced: bool, heard_after: timedelta) -> None:
-    """A run of a job ended: whether its start was announced, and how long its runs take to be heard of."""
-    seconds = heard_after.total_seconds()
-    values = {"name": job, "was_announced": announced, "seconds": seconds}
-    await connection.execute(_HEARD.values(announced=announced, heard_after=seconds), values)
+async def ended(connection: AsyncConnection, found: Mapping[str, tuple[bool, timedelta]]) -> None:
+    """Runs of some jobs ended: whether their start was announced, and how long their runs take to be heard of."""
+    rows = [
+        {"name": job, "was_announced": announced, "seconds": heard_after.total_seconds()}
+        for job, (announced, heard_after) in found.items()
+    ]
+    if rows:
+        await connection.execute(_HEARD, rows)
 
 
 async def sights(connection: AsyncConnection) -> dict[str, Sight]:

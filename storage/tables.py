@@ -343,6 +343,15 @@ messages = _table(
     sa.Index("ix_messages_posted_at", "posted_at"),
 )
 
+cursors = _table(
+    "cursors",  # how far each followed log of runs is read; `item` is one file of it, or empty for the whole
+    sa.Column("log", sa.String(64), primary_key=True),
+    sa.Column("item", sa.String(100), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("position", Document, nullable=False),
+)
+
 slots = _table(
     "slots",  # which occurrences of digests and heartbeats were seen to
     sa.Column("name", sa.String(100), primary_key=True),

@@ -27,6 +27,7 @@ from bot.blocks.message import (
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.inhibition import MARK
+from bot.domain.recurrence import Recurrence
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -43,6 +44,8 @@ _MOST_DIAGNOSTICS = 3
 _INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
 _USERS = ("affected_users", "users_affected")
 
+_ONCE = Recurrence(count=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertContext:
@@ -52,7 +55,7 @@ class AlertContext:
     """
 
     now: datetime
-    times_this_week: int = 1
+    recurrence: Recurrence = _ONCE
     mention: str = ""
     respond_within: timedelta | None = None
     escalates_at: datetime | None = None
@@ -187,17 +190,12 @@ def _small_print(alert: Alert, around: AlertContext) -> str:
         parts.append(f"respond within {spell(around.respond_within or RESPONSE_TIME[alert.severity])}")
     if alert.status.is_open and around.escalates_at is not None:
         parts.append(f"escalates {clock(around.escalates_at)}")
-    if around.times_this_week > 1:
-        parts.append(f"{_ordinal(around.times_this_week)} time in 7 days")
+    if again := around.recurrence.words():
+        parts.append(again)
     if around.instead_of:
         names = escape(", ".join(around.instead_of))
         parts.append(f":warning: meant for {names}, which nothing can be sent to, so it is told here")
     return " · ".join(parts)
-
-
-def _ordinal(number: int) -> str:
-    teens = 10 <= number % 100 <= 20
-    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:

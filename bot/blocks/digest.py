@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import SEVERITY_EMOJI
 from bot.blocks.message import Block, Message, context, cut, divider, fitted, outside, rows, section
+from bot.blocks.patterns import brief_patterns, hours_chart
 from bot.domain.alert import Alert
 from bot.domain.decision import spell
+from bot.domain.pattern import spell_days
 from bot.domain.severity import Severity
 from bot.domain.template import format_value
 from bot.reports.digest import AlertFigures, Digest, JobFigures, Uptime
@@ -37,6 +39,11 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
         if text:
             blocks.append(section(f"*{title}*\n{text}"))
             texts.append(f"{title}: {text}")
+    if digest.patterns is not None:
+        length = spell_days(digest.patterns.end - digest.patterns.start)
+        blocks.append(section(f"*Alerts of {length}*\n{brief_patterns(digest.patterns)}"))
+        blocks += [hours_chart(digest.patterns)] if digest.patterns.total else []
+        texts.append(f"Alerts of {length}: {brief_patterns(digest.patterns)}")
     end = digest.end.astimezone(zone)
     blocks.append(context(f"{day:%d %b %H:%M} to {end:%d %b %H:%M} {zone.key}"))
     return Message(text=cut("\n".join(texts).replace("*", ""), 3400), blocks=fitted(blocks))

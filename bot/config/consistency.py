@@ -18,8 +18,8 @@ def inconsistencies(document: Document) -> Iterator[Mistake]:
     yield from _cycles(document, "checks", _depends_on, "depends on itself in the end")
     yield from _same_names(document)
     yield from _groups(document)
-    yield from _pings(document)
     yield from _rotations(document)
+    yield from _pings(document)
 
 
 def check_entries(data: Any, path: Path = ("checks",)) -> Iterator[tuple[Path, dict[str, Any]]]:

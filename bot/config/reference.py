@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from bot.config import duty, moments, references, scalars
 from bot.config.explain import arms_of
-from bot.config.probing import CheckSettings, Thresholds
+from bot.config.probing import Anomaly, CheckSettings, Thresholds
 from bot.config.section import Section
 from bot.config.settings import Settings
 from bot.domain.severity import Severity
@@ -95,6 +95,7 @@ _WORDS = {
     references.Expression: "expression",
     references.Instant: "date and time",
     Thresholds: "threshold",
+    Anomaly: "true, false or fields",
 }
 _PLAIN = {
     str: "text", int: "whole number", float: "number", bool: "true or false", UUID: "UUID",

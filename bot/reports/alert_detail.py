@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.alert import Alert, Event
+from bot.domain.recurrence import Recurrence
+
+_ONCE = Recurrence(count=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +22,7 @@ class AlertDetail:
     alert: Alert
     at: datetime
     events: Sequence[Event] = ()
+    recurrence: Recurrence = _ONCE
     before: Sequence[Alert] = ()
     times_before: int = 0
     elsewhere: Sequence[Alert] = ()

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from statistics import fmean
 
 from bot.domain.alert import Alert
+from bot.domain.pattern import Pattern
 from bot.domain.rollup import Tally
 from bot.domain.severity import Severity
 from bot.domain.template import format_value
@@ -83,6 +84,7 @@ class Digest:
     uptimes: Sequence[Uptime]
     jobs: Sequence[JobFigures]
     open: Sequence[Alert]
+    patterns: Pattern | None = None
     told_here: Sequence[Alert] = ()
     """Alerts that began in the period and were told nowhere before."""
 

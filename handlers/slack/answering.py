@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.blocks.alert_detail import render_detail
 from bot.blocks.detail import render_check, render_job
 from bot.blocks.duty import render_oncall
 from bot.blocks.message import Block, Message, actions, button, context, noted, outside, section
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
+from bot.blocks.patterns import render_patterns
 from bot.blocks.results import render_results
 from bot.blocks.runs import render_runs
+from bot.blocks.thresholds import render_thresholds
 from bot.blocks.why import render_why
 from bot.config.plans import rotations_of
 from bot.config.settings import Settings
@@ -23,7 +27,7 @@ from bot.domain.oncall import duty
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.reporting import Reporting
 from bot.why import Explaining, Looking
-from handlers.slack.asking import NotUnderstood, find_name, listed, parse_logs
+from handlers.slack.asking import NotUnderstood, find_name, listed, parse_length, parse_logs
 from handlers.slack.definitions import COMMANDS
 from handlers.slack.words import HEARTBEAT, help_lines
 from storage import runs, sources
@@ -207,6 +211,23 @@ class Answering:
             which = f" Open are {_offered([], open_ones)}." if open_ones else " None is open."
             return self.choice(f"Why what? Name an alert: `why #12` or `why backend`.{which}", choices)
         return self.choice(f"I know no alert `{outside(text.strip(), 60)}`.", choices)
+
+    async def patterns(self, text: str) -> Message:
+        """When and about what alerts came."""
+        try:
+            over = parse_length(text, timedelta(days=7), self.settings.retention.alerts)
+        except NotUnderstood as error:
+            return self.help(ours(str(error)))
+        found = await self.reporting.patterns(over, self.clock())
+        return render_patterns(found, self.settings.timezone, self.settings.name)
+
+    async def thresholds(self, text: str) -> Message:
+        """Which limits the figures speak for."""
+        try:
+            over = parse_length(text, timedelta(days=30), self.settings.retention.rollups)
+        except NotUnderstood as error:
+            return self.help(ours(str(error)))
+        return render_thresholds(await self.reporting.thresholds(over), math.ceil(over / timedelta(days=1)))
 
     def oncall(self) -> Message:
         """Who is on call, and who follows when."""

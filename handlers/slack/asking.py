@@ -85,6 +85,20 @@ def parse_logs(text: str, jobs: Sequence[str], now: datetime, zone: ZoneInfo) ->
     return LogsQuestion(wanted=wanted, unknown=tuple(found.unknown))
 
 
+def parse_length(text: str, usual: timedelta, most: timedelta) -> timedelta:
+    """How far to look back: `7d`, `24h`, the usual when nothing is said, at most what is kept. Raises NotUnderstood."""
+    word = html.unescape(text).strip().strip("`").removeprefix("--days").strip()
+    if not word:
+        return min(usual, most)
+    try:
+        length = parse_duration(f"{word}d" if word.isdecimal() else word)
+    except ValueError:
+        raise NotUnderstood(f"{word[:40]!r} is no length of time; write one such as 7d or 24h") from None
+    if length < timedelta(hours=1):
+        raise NotUnderstood(f"{word[:40]!r} is too short; write an hour or more, such as 24h")
+    return min(length, most)
+
+
 def _read(word: str, found: _Reading, text: str, jobs: Sequence[str], now: datetime, zone: ZoneInfo) -> None:
     if word.lower() in _STATUSES:
         found.status = _STATUSES[word.lower()]

@@ -37,6 +37,12 @@ def handlers_of(
     async def oncall(_question: Question) -> Message:
         return answering.oncall()
 
+    async def patterns(question: Question) -> Message:
+        return await answering.patterns(question.text)
+
+    async def thresholds(question: Question) -> Message:
+        return await answering.thresholds(question.text)
+
     async def silences_listed(_question: Question) -> Message:
         return await silences.list()
 
@@ -52,6 +58,8 @@ def handlers_of(
         "alerts": alerts,
         "why": why,
         "oncall": oncall,
+        "patterns": patterns,
+        "thresholds": thresholds,
         "silence": silences.command,
         "silences": silences_listed,
         "alert": raiser.command,

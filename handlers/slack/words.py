@@ -99,6 +99,12 @@ WORDS = (
     Word(name="alert", also=("raise",), aloud=False, acts=True, examples=(
         Example(rest="P2 checkout is slow", gives="raise an alert by hand"),
     )),
+    Word(name="patterns", also=("pattern",), examples=(
+        Example(rest="30d", gives="when and about what alerts came"),
+    )),
+    Word(name="thresholds", also=("threshold",), examples=(
+        Example(gives="which limits the last 30 days speak for"),
+    )),
     Word(name="audit", aloud=False, examples=(
         Example(rest="#12 7d", gives="who did what: to an alert, by a person (`@alex`), or at all"),
     )),

@@ -30,3 +30,8 @@ def upgrade() -> None:
     op.create_index("ix_audit_alert_id", "audit", ["alert_id"])
     op.create_index("ix_audit_who_at", "audit", ["who", "at"])
     op.create_index("ix_alerts_rule", "alerts", ["rule", "id"])
+
+
+def downgrade() -> None:
+    op.drop_index("ix_alerts_rule", "alerts")
+    op.drop_table("audit")
