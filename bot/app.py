@@ -89,9 +89,10 @@ class Tocsin:
             timeout=_SLACK_TIMEOUT,
             retry_handlers=[],  # the outbox decides what is sent again
         )
+        self.slack = SlackDestination(self.client)
         self.notifier = Notifier(
             database=self.database,
-            destinations={"slack": SlackDestination(self.client)},
+            destinations={"slack": self.slack},
             default_channel=slack.channel,
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
@@ -282,6 +283,8 @@ class Tocsin:
         if self.database.is_sqlite:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
+        async with self.database.snapshot() as connection:
+            self.slack.remember(await outbox.channels(connection, "slack"))
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(

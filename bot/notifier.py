@@ -338,10 +338,12 @@ class Notifier:
                 async with self._database.transaction() as connection:
                     await outbox.bury(connection, entry, failed.reason)
                 return
+            case Failure.NO_CHANNEL if delivery.existing is not None:
+                await self._post_anew(entry, delivery)  # its channel was archived, deleted or closed to us
+                return
             case Failure.NO_CHANNEL if entry.lane.channel != self._default_channel:
                 self._report(entry.key, entry.lane, failed)
-                async with self._database.transaction() as connection:
-                    await outbox.move(connection, entry, self._default_channel)
+                await self._move(entry, now)
                 return
             case Failure.RATE_LIMITED:
                 pace.rest_until = retry_at = now + (failed.retry_after or _FIRST_RETRY)
@@ -354,6 +356,16 @@ class Notifier:
         in_doubt = failed.failure is Failure.AMBIGUOUS or entry.in_doubt_since is not None
         async with self._database.transaction() as connection:
             await outbox.postpone(connection, entry, retry_at, failed.reason, in_doubt=in_doubt)
+
+    async def _move(self, entry: Entry, now: datetime) -> None:
+        """Let an entry go to the default channel; what is said of an alert goes there with its message."""
+        async with self._database.transaction() as connection:
+            await outbox.move(connection, entry, self._default_channel)
+            if entry.kind is EntryKind.VIEW:
+                await outbox.move_thread(connection, entry.key, self._default_channel, now)
+            elif entry.root_key is not None:
+                await outbox.forget(connection, entry.root_key)
+                await outbox.move_thread(connection, entry.root_key, self._default_channel, now)
 
     async def _post_anew(self, entry: Entry, delivery: Delivery) -> None:
         """The message was deleted: forget it, so that the next attempt posts another."""

@@ -311,6 +311,28 @@ async def move(connection: AsyncConnection, entry: Entry, channel: str) -> None:
     )
 
 
+async def move_thread(connection: AsyncConnection, root_key: str, channel: str, now: datetime) -> None:
+    """Let an alert's message be posted in another channel, and what waits for its thread follow it."""
+    await connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.key == root_key, outbox.c.channel != channel)
+        .values(channel=channel, state="pending", generation=outbox.c.generation + 1, due_at=now, attempts=0)
+    )
+    waiting = sa.and_(outbox.c.root_key == root_key, outbox.c.state == "pending")
+    await connection.execute(sa.update(outbox).where(waiting).values(channel=channel))
+
+
+async def channels(connection: AsyncConnection, destination: str) -> dict[str, str]:
+    """The id of each channel that is written as a name, where something was posted last."""
+    query = (
+        sa.select(outbox.c.channel, messages.c.channel)
+        .join(messages, messages.c.key == outbox.c.key)
+        .where(outbox.c.destination == destination, outbox.c.channel.like("#%"))
+        .order_by(messages.c.posted_at)
+    )
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
 async def settle_lines(connection: AsyncConnection, alert_id: int, root_key: str) -> None:
     """Let go of the thread lines of an alert that ended before its message ever stood."""
     waiting = sa.and_(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
+import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.channels.delivery import DeliveryFailed, Failure, Payload, Posted
+
+log = structlog.get_logger(__name__)
 
 EVENT_TYPE = "tocsin_post"
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -83,10 +87,26 @@ class SlackDestination:
         }
         if thread_ts is not None:
             arguments |= {"thread_ts": thread_ts, "reply_broadcast": broadcast}
-        answer = await self._call("chat.postMessage", arguments)
+        answer = await self._post_by_name(channel, arguments)
         posted = Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
         self._channel_ids[channel] = posted.channel
         return posted
+
+    async def _post_by_name(self, channel: str, arguments: dict[str, Any]) -> Any:
+        """Post where the name leads; when nothing has that name any more, where it led: it was renamed."""
+        try:
+            return await self._call("chat.postMessage", arguments)
+        except DeliveryFailed as failed:
+            known = self._channel_ids.get(channel)
+            if known is None or known == channel or not failed.reason.startswith("channel_not_found"):
+                raise
+            answer = await self._call("chat.postMessage", {**arguments, "channel": known})
+            log.warning("channel_renamed", name=channel, id=known, remedy="write its new name in tocsin.yml")
+            return answer
+
+    def remember(self, channels: Mapping[str, str]) -> None:
+        """The ids of channels that are written as names, from before."""
+        self._channel_ids = {**channels, **self._channel_ids}
 
     async def update(self, posted: Posted, payload: Payload) -> None:
         await self._call("chat.update", {"channel": posted.channel, "ts": posted.ts, **payload})
