@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.audit import render_audit
-from bot.blocks.message import Message, outside, section
+from bot.blocks.message import Message, outside, person, section
 from bot.domain.alert_search import number_meant
 from bot.domain.clock import Clock
 from bot.why import Looking
@@ -28,7 +28,8 @@ log = structlog.get_logger(__name__)
 _SHOWN = 25
 _USUAL = timedelta(days=7)
 _LONGEST = timedelta(days=4000)
-_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>|([UW][A-Z0-9]{5,})")
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_USER = re.compile(r"[UW][A-Z0-9]+")
 _MOST_LOOKED_UP = 50
 
 
@@ -52,7 +53,7 @@ class AuditDesk:
         if not about:
             return await self._shown(AuditFilter(since=since, limit=_SHOWN), "everybody", since)
         if who := await self._person(about, since):
-            names = ", ".join(f"<@{each}>" if _MENTION.fullmatch(each) else outside(each, 60) for each in who)
+            names = ", ".join(person(each) for each in who)
             return await self._shown(AuditFilter(who=frozenset(who), since=since, limit=_SHOWN), names, since)
         if (number := number_meant(about)) is None:
             found = await self.looking.meant(about)
@@ -75,7 +76,7 @@ class AuditDesk:
     async def _person(self, text: str, since: datetime) -> list[str]:
         """Those of that name who did something: a mention, a name of the API's, or how Slack shows them."""
         if found := _MENTION.fullmatch(text):
-            return [found[1] or found[2]]
+            return [found[1]]
         wanted = text.removeprefix("@").strip().lower()
         async with self.database.snapshot() as connection:
             known = await audit.people(connection, since)
@@ -83,7 +84,7 @@ class AuditDesk:
             return same
         if number_meant(text) is not None:
             return []
-        ids = [who for who in known if _MENTION.fullmatch(who)][:_MOST_LOOKED_UP]
+        ids = [who for who in known if _USER.fullmatch(who)][:_MOST_LOOKED_UP]
         return [who for who in ids if wanted in await self._names(who)]
 
     async def _names(self, user: str) -> Sequence[str]:
