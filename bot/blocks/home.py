@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from bot.blocks.alert import SEVERITY_EMOJI
 from bot.blocks.duty import duty_line
@@ -24,6 +23,7 @@ from bot.blocks.message import (
 from bot.blocks.overview import STATE_EMOJI, verdict
 from bot.blocks.silences import silence_buttons, silence_line
 from bot.domain.alert import Alert, Status
+from bot.domain.severity import Severity
 from bot.reports.home import HomeState
 from bot.reports.overview import Line, Overview, worst_first
 
@@ -67,16 +67,13 @@ def _alerts(overview: Overview, prefix: str) -> list[Block]:
     if not overview.alerts:
         return [section("*Open alerts*\n_none_")]
     ordered = sorted(overview.alerts, key=lambda each: (_is_quiet(each, overview), each.severity, -each.id))
-    blocks: list[Block] = [section(f"*Open alerts* · {len(ordered)}")]
-    for (quiet, severity), found in groupby(
-        ordered[:_MOST_ALERTS], key=lambda each: (_is_quiet(each, overview), each.severity)
-    ):
-        count = sum(_is_quiet(each, overview) == quiet and each.severity is severity for each in ordered)
-        silent = ", kept quiet" if quiet else ""
-        emoji = ":no_bell:" if quiet else SEVERITY_EMOJI[severity]
-        blocks.append(context(f"{emoji} *{severity.priority} {severity.word}*{silent} · {count}"))
-        for alert in found:
-            blocks += [section(_alert(alert, overview)), actions(f"home:{alert.id}", _buttons(alert))]
+    counted = [(each, sum(alert.severity is each for alert in ordered)) for each in Severity]
+    counts = " · ".join(f"{SEVERITY_EMOJI[each]} {count} {each.priority}" for each, count in counted if count)
+    quiet = sum(_is_quiet(alert, overview) for alert in ordered)
+    silent = f" · :no_bell: {quiet} of them kept quiet" if quiet else ""
+    blocks: list[Block] = [section(f"*Open alerts* · {counts}{silent}")]
+    for alert in ordered[:_MOST_ALERTS]:
+        blocks += [section(_alert(alert, overview)), actions(f"home:{alert.id}", _buttons(alert))]
     if hidden := len(ordered) - _MOST_ALERTS:
         blocks += [context(f"… and {hidden} more: `/{prefix} alerts`")] if hidden > 0 else []
     return blocks
@@ -87,7 +84,8 @@ def _is_quiet(alert: Alert, overview: Overview) -> bool:
 
 
 def _alert(alert: Alert, overview: Overview) -> str:
-    title = f"*{alert.severity.priority} {outside(alert.firing.title, 200)}* · #{alert.id}"
+    emoji = ":no_bell:" if _is_quiet(alert, overview) else SEVERITY_EMOJI[alert.severity]
+    title = f"{emoji} *{alert.severity.priority} {outside(alert.firing.title, 200)}* · #{alert.id}"
     notes = [f"since {when(alert.opened_at)}"]
     if alert.count > 1:
         notes.append(f"seen {alert.count} times")

@@ -11,10 +11,11 @@ from bot.domain.alert import Event, Status
 from bot.domain.decision import spell
 from bot.domain.escalation import CountsFrom, Moment, moments
 from bot.domain.route import SLACK
+from bot.domain.rule import Expression, Threshold
 from bot.domain.why import Decided, Why, condition_of, priority_reason, values_of
 
 _MOST_LINES = 30
-_KINDS = {"routing": ":twisted_rightwards_arrows: Routed", "escalation": ":arrow_double_up: Escalation"}
+_KINDS = {"routing": ":compass: Routed", "escalation": ":arrow_up: Escalation"}
 
 
 def render_why(why: Why) -> Message:
@@ -110,6 +111,8 @@ def _next(why: Why, *, silent: bool) -> Iterator[str]:
         yield f":alarm_clock: Next step of {code(escalation.policy)}: {when(escalation.due_at)}."
     elif escalation is not None and escalation.paused_at is not None:
         yield f":double_vertical_bar: {code(escalation.policy)} is paused while it is silent."
+    elif escalation is not None and why.policy is not None:
+        yield f":alarm_clock: Every step of {code(escalation.policy)} was taken; nobody else is called."
     if alert.firing.flapping:
         yield f":ocean: It flaps ({outside(alert.firing.flapping, 200)}), so it stays open until it is steady."
     if why.rule is not None and not silent and alert.firing.source.kind.value != "alert":
@@ -131,7 +134,8 @@ def _cause(why: Why) -> Iterator[str]:
     firing = alert.firing
     yield f"• Rule {code(firing.rule)} asked about {code(firing.resource)}"
     if asked := condition_of(why.rule, alert):
-        yield f"• It is true when: {code(asked, 600)}"
+        written = why.rule is not None and isinstance(why.rule.question, Expression | Threshold)
+        yield f"• It is true when: {code(asked, 600) if written else outside(asked, 600)}"
     else:
         yield "• The configuration no longer has this rule, so its condition cannot be shown"
     if values := values_of(why.rule, alert):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HEARTBEAT = "heartbeat_check"
-_SURE, _LIKELY = 0.8, 0.6
+_SURE, _LIKELY = 0.75, 0.6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
