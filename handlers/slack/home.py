@@ -111,9 +111,8 @@ class Home:
                 await self._publish(user, blocks)
             except SlackApiError as error:
                 log.info("home_not_shown", user=user, reason=str(error.response.get("error")))
-                self._viewers[user].shown_at = now
-        if len(stale) > len(ripe[:_AT_ONCE]):
-            self._changed = True  # the others come next
+        if any(self._viewers[user].shown != content for user in stale if user in self._viewers):
+            self._changed = True  # the others come next, and those Slack refused
 
     def _forget(self, now: datetime) -> None:
         for user in [user for user, each in self._viewers.items() if now - each.opened_at > _WATCHES]:
@@ -122,8 +121,10 @@ class Home:
     async def _publish(self, user: str, blocks: list[Block]) -> None:
         viewer = self._viewers.get(user)
         if viewer is not None:
-            viewer.shown, viewer.shown_at = identity(blocks), self._clock()
+            viewer.shown_at = self._clock()  # also when Slack refuses: not again at once
         await self._client.views_publish(user_id=user, view={"type": "home", "blocks": blocks})
+        if viewer is not None:
+            viewer.shown = identity(blocks)
 
     async def _blocks(self) -> list[Block]:
         now = self._clock()
