@@ -15,7 +15,7 @@ from bot.domain.rule import Expression, Threshold
 from bot.domain.why import Decided, Why, condition_of, priority_reason, values_of
 
 _MOST_LINES = 30
-_KINDS = {"routing": ":compass: Routed", "escalation": ":arrow_up: Escalation"}
+_KINDS = {"routing": ":arrow_right: Routed", "escalation": ":arrow_up: Escalation"}
 
 
 def render_why(why: Why) -> Message:
