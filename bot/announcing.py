@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.blocks.incidents import render_incident_line
 from bot.domain.alert import Alert, Change, Event, EventKind
 from bot.domain.audit import Via, deed_of
 from bot.domain.escalation import follow
@@ -30,6 +31,8 @@ class Announcer:
     database: Database
     channel: str
     plan: Plan | None = None
+    follow: Callable[[Connection, Alert, Change, datetime], Awaitable[None]] | None = None
+    """Told of every change in its transaction, after it is saved."""
 
     @property
     def rules(self) -> Plan:
@@ -52,6 +55,8 @@ class Announcer:
             await self._escalate(connection, alert, told.routing, now)
         places = await self._shown(connection, alert, told)
         await self._mark(connection, alert, places, now, urgent=change.urgent)
+        if self.follow is not None:
+            await self.follow(connection, alert, change, now)
         for number, event in enumerate(change.events):
             if event.kind is EventKind.FIRED:
                 continue  # the message itself says so
@@ -78,16 +83,19 @@ class Announcer:
     ) -> bool:
         """Queue a line for the alert's thread in a place; False when its key was queued before.
 
-        A `loud` one names `mentions`, and of a P1 or P2 it shows in the channel as well.
+        A `loud` one names `mentions`, and of a P1 or P2, or a recovery that failed, it shows in the channel as well.
         """
         lane = lane_of(place)
+        if place.incident is not None:
+            return await self._add_incident_line(connection, alert, event, place, key, now, mentions)
         payload: dict[str, Any] = {
             "event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
                       "actor": event.actor},
             "loud": loud,
         }  # fmt: skip
         if loud:
-            payload |= {"mentions": list(mentions), "broadcast": alert.severity <= Severity.HIGH}
+            seen_by_all = alert.severity <= Severity.HIGH or event.kind is EventKind.REMEDY_FAILED
+            payload |= {"mentions": list(mentions), "broadcast": seen_by_all}
         return await outbox.add_post(
             self.database,
             connection,
@@ -99,11 +107,34 @@ class Announcer:
             now=now,
         )
 
+    async def _add_incident_line(
+        self,
+        connection: Connection,
+        alert: Alert,
+        event: Event,
+        place: Place,
+        key: str,
+        now: datetime,
+        mentions: Iterable[str],
+    ) -> bool:
+        """In an incident's channel the line stands in the channel itself: all of it is that incident's thread."""
+        line = render_incident_line(event, alert)
+        return await outbox.add_post(
+            self.database,
+            connection,
+            key=f"{key}:{place.destination}:{place.channel}",
+            lane=lane_of(place),
+            payload={"text": line.text, "blocks": list(line.blocks), "channel": place.channel,
+                     "thread_ts": None, "only_here": True, "mentions": list(mentions)},
+            priority=view_priority(alert.severity, urgent=True) + 5,
+            now=now,
+        )  # fmt: skip
+
     async def _is_loud(self, connection: Connection, alert: Alert, event: Event, place: Place) -> bool:
         """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
         if event.kind is EventKind.UNSILENCED:
             return await outbox.sent(connection, outbox.view_key(alert.id, lane_of(place))) is not None
-        return event.kind is EventKind.REOPENED
+        return event.kind in (EventKind.REOPENED, EventKind.REMEDY_FAILED)
 
     async def mark_stale(
         self, connection: Connection, alert: Alert, now: datetime, *, urgent: bool = True
@@ -133,6 +164,7 @@ class Announcer:
                 priority=view_priority(alert.severity, urgent=urgent),
                 now=now,
                 due_at=now if urgent else now + refresh_after(alert, now),
+                only_here=place.incident is not None,
             )
 
     async def _route(

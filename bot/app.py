@@ -18,19 +18,26 @@ import bot
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
+from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
+from bot.config.remedybook import masker_of, remedies_of
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
 from bot.following.following import Following
+from bot.incident_steps import IncidentSteps
+from bot.incidents import Incidents
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.performing import Performer
 from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
+from bot.remedy_plan import RemedyPlan
+from bot.remedying import Remedying
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
@@ -42,6 +49,7 @@ from bot.why import Explaining, Looking
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
 from handlers.http.audit import AuditApi
+from handlers.http.incidents import IncidentApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
@@ -54,12 +62,14 @@ from handlers.slack.dispatch import Dispatch, handlers_of
 from handlers.slack.hearing import Hearing
 from handlers.slack.home import TICK as HOME_TICK
 from handlers.slack.home import Home
+from handlers.slack.incidents import IncidentDesk
 from handlers.slack.listeners import Desks, Listeners
 from handlers.slack.people import People, mention_of
 from handlers.slack.raising import Raiser
 from handlers.slack.run_window import RunWindow
 from handlers.slack.silences import SilenceDesk
-from storage import alerts, outbox
+from storage import alerts, outbox, remedies
+from storage import incidents as incident_queries
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
 
@@ -80,7 +90,14 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
-        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
+        known, mask = remedies_of(settings), masker_of(settings)
+        remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
+        self.announcer = Announcer(
+            database=self.database,
+            channel=slack.channel,
+            plan=plan_of(settings),
+            follow=remedy_plan.follow,
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -90,6 +107,7 @@ class Tocsin:
             retry_handlers=[],  # the outbox decides what is sent again
         )
         self.slack = SlackDestination(self.client)
+        owner = f"{socket.gethostname()}:{os.getpid()}"[:64]
         self.notifier = Notifier(
             database=self.database,
             destinations={"slack": self.slack},
@@ -97,7 +115,7 @@ class Tocsin:
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
-            owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            owner=owner,
         )
         self.rules = rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
@@ -159,6 +177,17 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.remedying = Remedying(
+            database=self.database,
+            announcer=self.announcer,
+            remedies=known,
+            performer=Performer(clock=clock, mask=mask),
+            run_check=self.scheduler.run_now,
+            clock=clock,
+            wake=self.notifier.wake,
+            mask=mask,
+            owner=owner,
+        )
         self.raising = Raising(
             database=self.database,
             monitoring=self.monitoring,
@@ -172,6 +201,8 @@ class Tocsin:
             jobs={name: job.ping for name, job in settings.jobs.items()},
         )
         pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
+        self.people = People(settings, self.client, clock)
+        self.incidents = self._build_incidents()
         self.http = HttpServer(
             routes=(
                 PingRoutes(addresses=addresses, pinging=pinging),
@@ -184,8 +215,31 @@ class Tocsin:
             health=self.health,
         )
         SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
+        IncidentApi(self.incidents).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
+
+    def _build_incidents(self) -> Incidents:
+        rooms, prefix = Rooms(self.client), self.settings.slack.command_prefix
+        steps = IncidentSteps(
+            database=self.database,
+            announcer=self.announcer,
+            rooms=rooms,
+            clock=self.clock,
+            wake=self.notifier.wake,
+            prefix=prefix,
+        )
+        return Incidents(
+            database=self.database,
+            announcer=self.announcer,
+            rooms=rooms,
+            steps=steps,
+            on_call=self.people.on_call,
+            clock=self.clock,
+            wake=self.notifier.wake,
+            zone=self.settings.timezone,
+            prefix=prefix,
+        )
 
     def _build_slack(self) -> None:
         settings = self.settings
@@ -232,6 +286,9 @@ class Tocsin:
             zone=settings.timezone,
             prefix=prefix,
         )
+        incidents = IncidentDesk(
+            client=self.client, incidents=self.incidents, people=self.people, prefix=prefix
+        )
         looking = Looking(database=self.database, clock=self.clock, zone=settings.timezone)
         explaining = Explaining(
             database=self.database, rules=self.rules, plan=self.announcer.rules, clock=self.clock
@@ -249,7 +306,7 @@ class Tocsin:
             client=self.client, database=self.database, people=self.people, looking=looking, clock=self.clock
         )
         dispatch = Dispatch(
-            handlers=handlers_of(answering, silences, raiser, audits),
+            handlers=handlers_of(answering, silences, incidents, raiser, audits),
             answering=answering,
             people=self.people,
             prefix=prefix,
@@ -263,8 +320,11 @@ class Tocsin:
                 looking=looking,
                 explaining=explaining,
                 people=self.people,
+                incidents=incidents,
+                remedying=self.remedying,
             ),
             silences=silences,
+            incidents=incidents,
             raiser=raiser,
             runs=RunWindow(self.client, self.database),
             hearing=Hearing(
@@ -283,6 +343,8 @@ class Tocsin:
         if self.database.is_sqlite:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
+                await incident_queries.release_steps(connection)
+                await remedies.interrupt_all(connection, self.clock())
         async with self.database.snapshot() as connection:
             self.slack.remember(await outbox.channels(connection, "slack"))
         bind = self.settings.http.bind
@@ -292,7 +354,9 @@ class Tocsin:
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
         self.scheduler.add_tick("escalations", self.escalating.tick)
+        self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
+        self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("home", self.home.tick, HOME_TICK)
         self.scheduler.add_tick("emergency", self._check_itself)
@@ -330,6 +394,7 @@ class Tocsin:
         if self._tasks:
             log.info("stopping")
         await self.scheduler.stop()
+        await self.remedying.stop()
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()

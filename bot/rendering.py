@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import AlertContext, render_alert, render_event
+from bot.blocks.incidents import render_view
 from bot.blocks.message import Message, context, section
 from bot.blocks.story import closing_story
 from bot.domain.alert import Alert, Event, EventKind, Status
@@ -16,7 +17,7 @@ from bot.domain.clock import Clock
 from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.route import mention_names
 from bot.domain.severity import Severity
-from storage import alerts, decisions, escalations, history, outbox
+from storage import alerts, decisions, escalations, history, incidents, outbox, remedies
 from storage.database import Connection, Database
 from storage.decisions import Told
 from storage.outbox import Entry, EntryKind, Sent
@@ -54,7 +55,7 @@ class Rendering:
     async def render(self, entry: Entry) -> Delivery | None:
         """What the entry comes to now; None when there is nothing to say any more."""
         if entry.kind is EntryKind.VIEW:
-            return await self._view(entry)
+            return await self._incident(entry) if entry.alert_id is None else await self._view(entry)
         return await self._message(entry) if entry.alert_id is None else await self._line(entry)
 
     async def _view(self, entry: Entry) -> Delivery | None:
@@ -76,6 +77,8 @@ class Rendering:
     ) -> AlertContext:
         told = await decisions.told(connection, alert.id)
         escalation = await escalations.find(connection, alert.id)
+        standing = await incidents.standing(connection, alert.id)
+        here = standing.incident is not None and standing.incident.channel_id == entry.lane.channel
         began = await history.beginnings(connection, alert.fingerprint, now - WINDOW)
         return AlertContext(
             now=now,
@@ -83,7 +86,21 @@ class Rendering:
             mention=self.mention(_names_in(told, entry, alert)),
             respond_within=None if told.routing is None else told.routing.respond_within,
             escalates_at=None if escalation is None else escalation.due_at,
+            offers=await remedies.offers(connection, alert.id),
             instead_of=() if told.routing is None else told.routing.instead_of,
+            incident=None if here else standing,
+        )
+
+    async def _incident(self, entry: Entry) -> Delivery | None:
+        """A message about an incident as it stands now."""
+        async with self.database.snapshot() as connection:
+            found = await incidents.whole(connection, int(entry.payload["incident"]))
+            standing = await outbox.sent(connection, entry.key)
+        if found is None:
+            return None
+        message = render_view(str(entry.payload["what"]), found, self.clock())
+        return Delivery(
+            message=message, key=entry.key, alert_id=None, existing=standing, channel=entry.lane.channel
         )
 
     async def _message(self, entry: Entry) -> Delivery:
@@ -147,6 +164,8 @@ def _is_loud(event: Event, alert: Alert, now: datetime) -> bool:
     if event.kind is EventKind.ESCALATED:
         taken_since = alert.acknowledged_at is not None and alert.acknowledged_at > event.at
         return alert.status.is_open and not taken_since
+    if event.kind is EventKind.REMEDY_FAILED:
+        return alert.status.is_open  # also when somebody acknowledged it while the recovery was tried
     return alert.status is Status.ACTIVE
 
 

@@ -12,9 +12,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.alerting import Alerting, UnknownAlert
 from bot.blocks.message import Message, outside
+from bot.blocks.remedies import parse_offer
 from bot.domain.alert import Alert, Change, Refusal
+from bot.remedying import Remedying
 from bot.why import Explaining, Looking
 from handlers.slack import modals
+from handlers.slack.incidents import IncidentDesk
 from handlers.slack.modals import DETAILS, Origin, origin_channel
 from handlers.slack.people import LOOK, People
 from handlers.slack.work import Tell
@@ -35,6 +38,8 @@ class AlertDesk:
     looking: Looking
     explaining: Explaining
     people: People
+    incidents: IncidentDesk
+    remedying: Remedying
 
     async def press(self, name: str, value: str, body: Body, tell: Tell) -> None:
         """A button of an alert. `more` is its menu, whose options are `what:number`; `note:what` asks for a note."""
@@ -49,12 +54,26 @@ class AlertDesk:
             return
         if no := await self.people.refusal(_PERMISSION.get(name, name), body):
             await tell(f":lock: {no}")
+        elif name == "incident":
+            await self.incidents.press_alert(alert, body, tell)
         elif asks or name in _LOOKS:
             await self._open(name, alert, body)
         elif (change := self._changes().get(name)) is not None:
             outcome = await change(number, str(body["user"]["id"]), None)
             await self._tell_refusal(outcome, tell)
             await self._refresh(number, body)
+
+    async def approve(self, value: str, body: Body, tell: Tell) -> None:
+        """A press on the button that runs a remedy."""
+        try:
+            attempt_id, target = parse_offer(value)
+        except ValueError:
+            log.info("offer_unknown", value=value[:100])
+            return
+        if no := await self.people.refusal("remedy", body):
+            await tell(f":lock: {no}")
+        elif no := await self.remedying.approve(attempt_id, target, str(body["user"]["id"])):
+            await tell(no)
 
     async def submit(self, name: str, origin: Origin, view: Body, body: Body, tell: Tell) -> None:
         """A window was filled in."""

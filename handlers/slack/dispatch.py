@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from bot.blocks.message import Message, noted, outside
 from handlers.slack.answering import Answering
 from handlers.slack.audit_desk import AuditDesk
+from handlers.slack.incidents import IncidentDesk
 from handlers.slack.people import LOOK, People
 from handlers.slack.raising import Raiser
 from handlers.slack.silences import SilenceDesk
@@ -18,7 +19,11 @@ Handler = Callable[[Question], Awaitable[Message | None]]
 
 
 def handlers_of(
-    answering: Answering, silences: SilenceDesk, raiser: Raiser, audits: AuditDesk
+    answering: Answering,
+    silences: SilenceDesk,
+    incidents: IncidentDesk,
+    raiser: Raiser,
+    audits: AuditDesk,
 ) -> dict[str, Handler]:
     """Who answers each word."""
 
@@ -62,6 +67,8 @@ def handlers_of(
         "thresholds": thresholds,
         "silence": silences.command,
         "silences": silences_listed,
+        "incident": incidents.command,
+        "incidents": incidents.command,
         "alert": raiser.command,
         "audit": audits.answer,
         "help": help_,

@@ -18,6 +18,8 @@ from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.dispatch import Dispatch
 from handlers.slack.hearing import Hearing
 from handlers.slack.home import Home
+from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
+from handlers.slack.incidents import IncidentDesk, incident_trouble
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
@@ -42,6 +44,7 @@ class Desks:
     answering: Answering
     alerts: AlertDesk
     silences: SilenceDesk
+    incidents: IncidentDesk
     raiser: Raiser
     runs: RunWindow
     hearing: Hearing
@@ -100,6 +103,8 @@ class Listeners:
             "logs": lambda: self._turn_page(value, respond),
             "ask": lambda: self._ask(value, body, respond),
             "silence": lambda: self._change_silence(name, value, body, respond, tell),
+            "incident": lambda: self._desks.incidents.press(value, body, tell),
+            "remedy": lambda: self._desks.alerts.approve(value, body, tell),
             "run": lambda: self._show_run(name, value, body, tell),
             "alert": lambda: self._press_alert(name, value, body, tell),
         }.get(kind)
@@ -163,6 +168,9 @@ class Listeners:
         if body.get("type") != "view_submission":
             return
         tell = teller(self._client, body)
+        if view.get("callback_id") in INCIDENT_WINDOWS:
+            self._submit_incident(view, body)
+            return
         if view.get("callback_id") == raising.CALLBACK:
             self._work.start(self._raise(view, str(body["user"]["id"]), tell), tell)
             return
@@ -178,6 +186,14 @@ class Listeners:
         await self._desks.alerts.submit(name, origin, view, body, tell)
         if not origin.channel:  # opened from Home
             await self._desks.home.show_again(str(body["user"]["id"]))
+
+    def _submit_incident(self, view: Body, body: Body) -> None:
+        """When it cannot be done, what was written in the window is not lost."""
+
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(**incident_trouble(view, body, text))
+
+        self._work.start(self._desks.incidents.submit(view, body), tell)
 
     async def _raise(self, view: Body, user: str, tell: Tell) -> None:
         await tell(await self._desks.raiser.submit(view, user))

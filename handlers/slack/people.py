@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.message import outside
+from bot.config.plans import rotations_of
 from bot.config.references import is_person_id
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
@@ -22,7 +23,11 @@ LOOK = "look"
 """What every member of the workspace may do, and nobody else."""
 
 _REMEMBERED = timedelta(minutes=5)
-_WORDS = {"configuration": "see or change the configuration", "remedy": "run remedies"}
+_WORDS = {
+    "configuration": "see or change the configuration",
+    "incident": "open, join or close incidents",
+    "remedy": "run remedies",
+}
 
 
 class People:
@@ -45,6 +50,16 @@ class People:
         if allowed is None or await self._holds(allowed, str(user.get("id"))):
             return None
         return f"You may not {_WORDS.get(action, action)} here. Ask {_listed(allowed)}."
+
+    async def on_call(self, names: Sequence[str]) -> list[str]:
+        """Users on call at this moment: of the rotations among some names, of all of them when none is named."""
+        rotations = rotations_of(self._settings)
+        meant = [name for name in dict.fromkeys(names) if name in rotations] or list(rotations)
+        now, found = self._clock(), dict[str, None]()
+        for entry in expand([on_call(rotations[name], now) for name in meant], self._settings):
+            members = sorted(await self._members(entry)) if entry.startswith("S") else [entry]
+            found |= dict.fromkeys(member for member in members if is_person_id(member))
+        return list(found)
 
     async def _holds(self, allowed: Sequence[str], user: str) -> bool:
         for entry in expand(allowed, self._settings):

@@ -96,6 +96,11 @@ WORDS = (
         Example(rest="backend 2h deploying", gives="let nobody be told of something for a time"),
     )),
     Word(name="silences", examples=(Example(gives="what is silenced, by whom, why and until when"),)),
+    Word(name="incident", acts=True, examples=(
+        Example(rest="list", gives="the incidents"),
+        Example(rest="report 3", gives="an incident's report as a file"),
+    )),
+    Word(name="incidents", hinted=False),
     Word(name="alert", also=("raise",), aloud=False, acts=True, examples=(
         Example(rest="P2 checkout is slow", gives="raise an alert by hand"),
     )),

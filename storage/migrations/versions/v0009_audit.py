@@ -6,7 +6,7 @@ from alembic import op
 from storage.tables import Id, Instant
 
 revision = "0009"
-down_revision = "0003"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
