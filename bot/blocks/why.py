@@ -15,7 +15,11 @@ from bot.domain.rule import Expression, Threshold
 from bot.domain.why import Decided, Why, condition_of, priority_reason, values_of
 
 _MOST_LINES = 30
-_KINDS = {"routing": ":arrow_right: Routed", "escalation": ":arrow_up: Escalation"}
+_KINDS = {
+    "routing": ":arrow_right: Routed",
+    "escalation": ":arrow_up: Escalation",
+    "incident": ":rotating_light: Incident",
+}
 
 
 def render_why(why: Why) -> Message:

@@ -12,6 +12,11 @@ from bot.domain.alert import Alert, Event, EventKind, Status
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 _NOT_OF_ONE_ALERT = frozenset({EventKind.SILENCED, EventKind.UNSILENCED})
 _LONGEST = 1000
+_ACTS = {
+    EventKind.UNACKNOWLEDGED: "gave back",
+    EventKind.INCIDENT: "put into an incident",
+    EventKind.REMEDY_APPROVED: "approved the recovery of",
+}
 
 
 class Via(StrEnum):
@@ -46,7 +51,7 @@ def deed_of(event: Event, alert: Alert, via: Via) -> Deed | None:
 
     Silences are acts of their own: one that covers many alerts was made once.
     """
-    who, act = event.actor, event.kind.value
+    who, act = event.actor, _ACTS.get(event.kind, event.kind.value)
     raised_by = alert.firing.fields.get("raised_by")
     if event.kind in (EventKind.FIRED, EventKind.REOPENED) and isinstance(raised_by, str) and raised_by:
         who, act = raised_by[:64], "raised"
