@@ -103,7 +103,7 @@ class Bench:
         config = f"database: '{address}'\n".encode()
         settings = parse(config, "tocsin.yml", {}, tokens_needed=False)
         reporting = Reporting(
-            database=self.database, settings=settings, clock=lambda: NOW, troubles=lambda: ()
+            database=self.database, present=Present.of(settings), clock=lambda: NOW, troubles=lambda: ()
         )
         self.answering = Answering(
             database=self.database, settings=settings, reporting=reporting, clock=lambda: NOW

@@ -26,6 +26,7 @@ from bot.domain.advice import Advice, as_yaml
 from bot.domain.clock import system_clock
 from bot.execution.command import main as run_job
 from bot.logs import configure_logs
+from bot.present import Present
 from bot.progress import progress_table
 from bot.reporting import Reporting
 from bot.reports.thresholds import as_json
@@ -195,7 +196,9 @@ def thresholds(
     async def read() -> list[Advice]:
         database = Database(settings.database)
         try:
-            reporting = Reporting(database=database, settings=settings, clock=system_clock, troubles=list)
+            reporting = Reporting(
+                database=database, present=Present.of(settings), clock=system_clock, troubles=list
+            )
             return await reporting.thresholds(timedelta(days=days))
         finally:
             await database.close()

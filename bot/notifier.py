@@ -8,7 +8,7 @@ converge. From the claim on an entry is in doubt: whoever finds it so later look
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +18,7 @@ import structlog
 
 from bot import failpoint
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.pacing import TokenBucket
 from bot.rendering import Delivery, Mentioner, Rendering
@@ -91,12 +92,15 @@ class Notifier:
         mention: Mentioner,
         owner: str,
         zone: ZoneInfo = UTC,
+        changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: (),
     ) -> None:
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
-        self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone)
+        self._rendering = Rendering(
+            database=database, clock=clock, mention=mention, zone=zone, changed=changed
+        )
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}

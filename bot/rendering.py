@@ -49,6 +49,8 @@ class Rendering:
     clock: Clock
     mention: Mentioner
     zone: ZoneInfo
+    changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: ()
+    """What was changed of an alert's rule at run time, in words."""
 
     async def render(self, entry: Entry) -> Delivery | None:
         """What the entry comes to now; None when there is nothing to say any more."""
@@ -83,6 +85,7 @@ class Rendering:
             respond_within=None if told.routing is None else told.routing.respond_within,
             escalates_at=None if escalation is None else escalation.due_at,
             instead_of=() if told.routing is None else told.routing.instead_of,
+            changed=self.changed(alert),
         )
 
     async def _message(self, entry: Entry) -> Delivery:

@@ -339,3 +339,25 @@ slots = _table(
     sa.Column("name", sa.String(100), primary_key=True),
     sa.Column("due_at", Instant, nullable=False),
 )
+
+overrides = _table(
+    "overrides",  # settings changed at run time; those that are over stay as history
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("path", sa.String(300), nullable=False),
+    sa.Column("value", Document, nullable=False),
+    sa.Column("file_value", Document, nullable=False),
+    sa.Column("set_by", sa.String(64), nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("reverted_at", Instant),
+    sa.Column("reverted_by", sa.String(64)),
+    sa.Column("replaced", sa.Boolean, nullable=False, default=False),
+)
+_holding = overrides.c.reverted_at.is_(None)
+sa.Index(
+    "uq_overrides_path",  # at most one holds at a path
+    overrides.c.path,
+    unique=True,
+    sqlite_where=_holding,
+    postgresql_where=_holding,
+)
