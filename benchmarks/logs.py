@@ -28,6 +28,7 @@ from bot.config import parse
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.run import Run, RunStatus, search_text
 from bot.domain.run_filter import RunFilter
+from bot.present import Present
 from bot.reporting import Reporting
 from checks.result import State
 from handlers.slack.answering import Answering

@@ -21,14 +21,15 @@ from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
-from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
 from bot.following.following import Following
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.overriding import Overriding
 from bot.pinging import Pinging
+from bot.present import Present
 from bot.probe import probes_of
 from bot.raising import Raising
 from bot.reporting import Reporting
@@ -40,6 +41,7 @@ from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.overrides import OverrideApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
@@ -47,6 +49,7 @@ from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
+from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox
@@ -70,6 +73,7 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
+        self.present = Present.of(settings)
         self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
@@ -86,9 +90,9 @@ class Tocsin:
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
+            changed=lambda alert: self.settings_desk.lines_of(alert),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
-        rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
         self.silencing = Silencing(
             database=self.database,
@@ -96,11 +100,11 @@ class Tocsin:
             book=book,
             clock=clock,
             wake=self.notifier.wake,
-            samples=samples_of(settings, rules),
+            samples=samples_of(settings, self.present.rules),
         )
         self.monitoring = Monitoring(
             database=self.database,
-            rulebook=rules,
+            rulebook=self.present,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
@@ -109,8 +113,7 @@ class Tocsin:
         self.watch = Watch(
             database=self.database,
             monitoring=self.monitoring,
-            terms=rules.terms,
-            other_terms=rules.other_terms,
+            expected=self.present,
             clock=clock,
         )
         self.following = Following(
@@ -127,11 +130,18 @@ class Tocsin:
             clock=clock,
             wake=self.notifier.wake,
         )
+        self.overriding = Overriding(
+            database=self.database,
+            present=self.present,
+            announcer=self.announcer,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
         self.escalating = Escalating(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
         )
         self.reporting = Reporting(
-            database=self.database, settings=settings, clock=clock, troubles=self.troubles
+            database=self.database, present=self.present, clock=clock, troubles=self.troubles
         )
         self.upkeep = Upkeep(database=self.database, clock=clock, retention=settings.retention)
         self.scheduled = ScheduledMessages(
@@ -143,7 +153,7 @@ class Tocsin:
         readiness = ReadinessReports(
             database=self.database,
             channel=slack.channel,
-            rules=rules,
+            rules=self.present,
             clock=clock,
             wake=self.notifier.wake,
         )
@@ -172,6 +182,7 @@ class Tocsin:
             health=self.health,
         )
         SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
+        OverrideApi(self.overriding).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
 
@@ -185,8 +196,19 @@ class Tocsin:
             request_verification_enabled=False,  # Socket Mode has no signatures
         )
         self.people = People(settings, self.client, self.clock)
+        self.settings_desk = SettingsDesk(
+            client=self.client,
+            overriding=self.overriding,
+            reporting=self.reporting,
+            people=self.people,
+            prefix=settings.slack.command_prefix,
+        )
         self.answering = Answering(
-            database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
+            database=self.database,
+            settings=settings,
+            reporting=self.reporting,
+            clock=self.clock,
+            changed=self.settings_desk.lines_about,
         )
         self.listeners = Listeners(
             app=app,
@@ -205,6 +227,7 @@ class Tocsin:
                 zone=settings.timezone,
                 prefix=settings.slack.command_prefix,
             ),
+            settings=self.settings_desk,
             clock=self.clock,
             wake=self.notifier.wake,
             prefix=settings.slack.command_prefix,
@@ -230,12 +253,14 @@ class Tocsin:
         if self.database.is_sqlite:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
+        await self.overriding.load()
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("settings", self.overriding.tick)
         self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
@@ -295,7 +320,11 @@ class Tocsin:
             "Slack is not connected": self.socket.trouble,
             "A run log cannot be read": self.following.trouble,
         }
-        return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
+        told = [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
+        return told + [
+            f"A setting changed at run time has no effect: {path}: {why}"
+            for path, why in self.present.refused.items()
+        ]
 
     async def health(self) -> Mapping[str, str]:
         """The state of each part: `ok`, or what is wrong with it."""

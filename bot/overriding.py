@@ -13,7 +13,7 @@ import structlog
 from bot.announcing import Announcer
 from bot.blocks.message import Message
 from bot.blocks.overrides import render_reverted, render_set
-from bot.config.override_paths import PathUnknown, find_path, format_parts, parse_parts
+from bot.config.override_paths import Parts, PathUnknown, find_path, format_parts, parse_parts
 from bot.config.override_yaml import as_yaml, file_value
 from bot.config.overriding import Setting, Unfit, applied, changed, new_warnings, value_at
 from bot.config.settings import Settings
@@ -103,14 +103,32 @@ class Overriding:
             return Outcome(override=stored, before=before, warnings=warned)
         raise OverrideRefused("somebody else changes settings at the same moment; try again")
 
+    async def check(self, path: str, value: Any) -> None:
+        """Whether `set` would take this. Raises OverrideRefused."""
+        _, standing = await self._read()
+        try:
+            setting = Setting(parts=find_path(path, self._settings_with(standing)), value=value)
+            self._before(standing, setting)
+            self._tried(standing, setting)
+        except (PathUnknown, Unfit) as error:
+            raise OverrideRefused(str(error)) from None
+
+    def find(self, path: str) -> Parts:
+        """A path in full. Raises OverrideRefused."""
+        try:
+            return find_path(path, self.present.settings)
+        except PathUnknown as error:
+            raise OverrideRefused(str(error)) from None
+
     async def revert(self, override_id: int, who: str) -> Override | None:
         """Let the file hold again; None when that one is over, or there is none. A repeat changes nothing."""
         now = self._clock()
         async with self._database.transaction() as connection:
             override = await overrides.get(connection, override_id)
-            if override is None or not await overrides.end(connection, override_id, who, now):
+            if override is None or not await overrides.end(connection, override_id, who[:64], now):
                 return None
-            over = replace(override, reverted_at=now, reverted_by=who)
+            in_file, value = self.file_says(override)
+            over = replace(override, reverted_at=now, reverted_by=who[:64], in_file=in_file, file_value=value)
             await self._note(connection, over, render_reverted(over), f"override:{over.id}:reverted")
         with suppress(PathUnknown):
             setting = Setting(parts=parse_parts(over.path), value=over.value)
@@ -127,7 +145,8 @@ class Overriding:
         if found is None:
             known = ", ".join(each.path for each in standing[:10])
             raise OverrideRefused(
-                f"nothing is changed at {wanted[:200]}; " + (f"changed are {known}" if known else "nothing is changed at all")
+                f"nothing is changed at {wanted[:200]}; "
+                + (f"changed are {known}" if known else "nothing is changed at all")
             )
         return await self.revert(found.id, who) or found
 

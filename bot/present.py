@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.config.override_paths import PathUnknown, parse_parts
+from bot.config.override_yaml import as_yaml, file_value, shown
 from bot.config.overriding import Setting, applied
 from bot.config.rulebook import Rulebook, rulebook
 from bot.config.settings import Settings
@@ -95,3 +96,24 @@ class Present:
     def terms_of(self, job: str) -> Terms:
         """What is expected of a job, in the file or not."""
         return self.rules.terms_of(job)
+
+
+def describe_overrides(present: Present, *, as_fragment: bool = False) -> str:
+    """What is changed, one a line with what the file says; or as YAML to put into the file."""
+    if as_fragment:
+        return as_yaml(present.file, [setting for setting, _ in present.in_force()])
+    lines = [_described(present, each) for each in present.overrides]
+    return "\n".join(lines) or "nothing is changed at run time; everything is as the file says"
+
+
+def _described(present: Present, each: Override) -> str:
+    value = "nothing" if each.value is None else shown(each.value)
+    line = f"#{each.id} {each.path} = {value}"
+    try:
+        there, said = file_value(present.file, parse_parts(each.path))
+        line += f"  (the file says {shown(said)})" if there else "  (the file does not say)"
+    except PathUnknown:
+        pass
+    line += f"  {each.at:%Y-%m-%d %H:%M} UTC by {each.by}" + (f": {each.reason}" if each.reason else "")
+    why = present.refused.get(each.path)
+    return f"{line}\n   without effect: {why}" if why else line

@@ -27,8 +27,8 @@ from bot.blocks.message import (
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.inhibition import MARK
-from bot.domain.recurrence import Recurrence
 from bot.domain.override import threshold_field
+from bot.domain.recurrence import Recurrence
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -154,7 +154,9 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
     if not alert.status.is_open and alert.closed_at:
         by = f"by {person(alert.closed_by)}" if alert.closed_by else "by itself"
         word = _CLOSED.get(alert.status, "Resolved")
-        facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' or alert.closed_by else ''}".strip()))
+        facts.append(
+            (word, f"{when(alert.closed_at)} {by if word == 'Resolved' or alert.closed_by else ''}".strip())
+        )
     if alert.status.is_open and alert.firing.held_by:
         facts.append(("Explained by", explained_by(alert.firing.held_by)))
     if alert.status.is_open and firing.flapping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bot.blocks.message import (
@@ -27,7 +27,9 @@ _YAML = 8000
 FileSays = Callable[[Override], tuple[bool, Any]]
 
 
-def render_set(override: Override, before: tuple[bool, Any] | None = None, warnings: Sequence[str] = ()) -> Message:
+def render_set(
+    override: Override, before: tuple[bool, Any] | None = None, warnings: Sequence[str] = ()
+) -> Message:
     """That somebody changed a setting; to that person also what held before, and what is probably not meant."""
     says = _file_words(override.in_file, override.file_value)
     text = f":wrench: {person(override.by)} {_did(override)} ({says}){_why(override)}."
@@ -36,18 +38,32 @@ def render_set(override: Override, before: tuple[bool, Any] | None = None, warni
         lines.append(f"Before it was {_value(*before)}.")
     lines += [f":warning: {outside(each, 400)}" for each in warnings[:3]]
     whole = "\n".join(lines)
-    return Message(text=whole, blocks=(section(whole), actions(f"override:{override.id}", [_revert(override)])))
+    return Message(
+        text=whole, blocks=(section(whole), actions(f"override:{override.id}", [_revert(override)]))
+    )
 
 
 def render_reverted(override: Override) -> Message:
     """That the file holds again."""
-    says = f"{_file_words(override.in_file, override.file_value)} again" if override.in_file else "the file says nothing there"
-    text = f":leftwards_arrow_with_hook: {person(override.reverted_by)} took back {code(override.path)} = {_value(True, override.value)}; {says}."
+    says = (
+        f"{_file_words(override.in_file, override.file_value)} again"
+        if override.in_file
+        else "the file says nothing there"
+    )
+    what = f"{code(override.path)} = {_value(True, override.value)}"
+    text = f":leftwards_arrow_with_hook: {person(override.reverted_by)} took back {what}; {says}."
+    return Message(text=text, blocks=(section(text),))
+
+
+def render_undone(override: Override) -> Message:
+    """The message of a change after somebody took it back."""
+    was = f"{person(override.by)} {_did(override)}{_why(override)}"
+    text = f":leftwards_arrow_with_hook: {was}. {person(override.reverted_by)} took it back."
     return Message(text=text, blocks=(section(text),))
 
 
 def render_overrides(
-    found: Sequence[Override], refused: dict[str, str], file_says: FileSays, prefix: str, note: str = ""
+    found: Sequence[Override], refused: Mapping[str, str], file_says: FileSays, prefix: str, note: str = ""
 ) -> Message:
     """What is changed at present: the file's value beside it, who, when and why, and a button to set it back."""
     count = f"{len(found)} changed at run time" if found else "none; everything is as the file says"
@@ -62,7 +78,9 @@ def render_overrides(
         blocks += [section(cut(line, 1200)), actions(f"override:{each.id}", [_revert(each)])]
     if len(found) > _MOST:
         blocks.append(context(f"… and {len(found) - _MOST} more: `tocsin overrides` lists them all"))
-    small = f"`/{prefix} overrides yaml` to put them into the file · `/{prefix} overrides history` for what was"
+    small = (
+        f"`/{prefix} overrides yaml` to put them into the file · `/{prefix} overrides history` for what was"
+    )
     blocks.append(context(small))
     return Message(text=cut("\n".join([*texts, small]).replace("*", ""), 3400), blocks=fitted(blocks))
 
@@ -102,7 +120,9 @@ def with_changes(message: Message, lines: Sequence[str]) -> Message:
         return message
     text = ":wrench: Changed at run time: " + "; ".join(lines[:5])
     return Message(
-        text=cut(f"{message.text}\n{text}", 3500), blocks=fitted([*message.blocks, context(text)]), body=message.body
+        text=cut(f"{message.text}\n{text}", 3500),
+        blocks=fitted([*message.blocks, context(text)]),
+        body=message.body,
     )
 
 
@@ -119,11 +139,14 @@ def _line(override: Override, now_in_file: tuple[bool, Any]) -> str:
     moved = ""
     if now_in_file != (override.in_file, override.file_value):
         moved = f" (it said {_value(override.in_file, override.file_value)} when this was set)"
-    return f"*{code(override.path)}* = {_value(True, override.value)} · {says}{moved} · {since}{_why(override)}"
+    return (
+        f"*{code(override.path)}* = {_value(True, override.value)} · {says}{moved} · {since}{_why(override)}"
+    )
 
 
 def _past(override: Override) -> str:
-    line = f"#{override.id} {when(override.at)} {person(override.by)}: {code(override.path)} = {_value(True, override.value)}{_why(override)}"
+    what = f"{code(override.path)} = {_value(True, override.value)}{_why(override)}"
+    line = f"#{override.id} {when(override.at)} {person(override.by)}: {what}"
     if override.reverted_at is None:
         return f"{line} · holds"
     word = "replaced by" if override.replaced else "taken back by"
@@ -145,17 +168,18 @@ def _file_words(there: bool, value: Any) -> str:
 
 
 def _value(there: bool, value: Any) -> str:
-    return code(_plain(value), 300) if there and value is not None else "nothing"
+    return code(plain(value), 300) if there and value is not None else "nothing"
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """A value on one line, as people write it in YAML."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_plain(each)}" for key, each in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {plain(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_plain, value)) + "]"
+        return "[" + ", ".join(map(plain, value)) + "]"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(value)
 
 
 def _revert(override: Override) -> Block:

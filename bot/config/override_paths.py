@@ -171,7 +171,9 @@ def _check_field(word: str, check: CheckSettings) -> None:
     known = check.options.field_names()
     if known is not None and word not in known | COMMON_FIELDS | check.thresholds.keys():
         hint = near_or_choices(word, {*check.thresholds} or known)
-        raise PathUnknown(f"a check of type {check.type} has no field {word[:80]}{_after(closest(word, known) or hint)}")
+        raise PathUnknown(
+            f"a check of type {check.type} has no field {word[:80]}{_after(closest(word, known) or hint)}"
+        )
 
 
 def _fields(check: CheckSettings) -> frozenset[str]:
@@ -189,7 +191,9 @@ def _checked_keys(lead: Path, keys: Parts, section: str, check: CheckSettings | 
     begin, allowed = tuple(map(str, lead)), CHANGEABLE[section]
     if not keys or (keys[0] in _NOT_WHOLE and len(keys) == 1):
         example = "cpu_percent" if keys == ("thresholds",) else "critical" if keys else "severity"
-        raise PathUnknown(f"{format_parts((*begin, *keys))} is not one value; add what is meant, such as .{example}")
+        raise PathUnknown(
+            f"{format_parts((*begin, *keys))} is not one value; add what is meant, such as .{example}"
+        )
     key = keys[0]
     if key not in allowed:
         raise PathUnknown(_refusal(key, allowed, check))

@@ -61,7 +61,11 @@ def _as_entry(text: str) -> str:
     if text[:1] in "{[\"'" and text[:1]:
         return f"value: {text}"
     plain = read_document(f"value: {text}".encode(), "", {})
-    if not plain.mistakes and isinstance(plain.data, dict) and not isinstance(plain.data.get("value"), dict | list):
+    if (
+        not plain.mistakes
+        and isinstance(plain.data, dict)
+        and not isinstance(plain.data.get("value"), dict | list)
+    ):
         return f"value: {text}"
     escaped = text.replace("'", "''")
     return f"value: '{escaped}'"
@@ -71,7 +75,9 @@ def value_at(data: Any, parts: Parts) -> tuple[bool, Any]:
     """Whether something stands at a path of the parsed file, and what."""
     for number, part in enumerate(parts):
         if number == 1 and parts[0] == "alerts":
-            data = next((rule for rule in data if isinstance(rule, dict) and rule.get("name") == part), _ABSENT)
+            data = next(
+                (rule for rule in data if isinstance(rule, dict) and rule.get("name") == part), _ABSENT
+            )
         else:
             data = data.get(part, _ABSENT) if isinstance(data, dict) else _ABSENT
         if data is _ABSENT:
@@ -134,7 +140,7 @@ def _put(data: dict[str, Any], setting: Setting) -> None:
         _put_rule(data, parts, value)
         return
     holder: Any = data.setdefault("defaults", {}) if parts[0] == "defaults" else data.get(parts[0])
-    ahead = parts[1:] if parts[0] != "defaults" else parts[1:]
+    ahead = parts[1:]
     depth = 0 if parts[0] == "defaults" else _depth(ahead)
     for part in ahead[:depth]:
         if not isinstance(holder, dict) or part not in holder:
@@ -172,7 +178,9 @@ def _put_rule(data: dict[str, Any], parts: Parts, value: Any) -> None:
     """A key of a rule, or a rule as a whole: instead of the file's, after them all, or none."""
     rules = data.get("alerts")
     rules = data["alerts"] = list(rules) if isinstance(rules, list) else []
-    at = next((n for n, rule in enumerate(rules) if isinstance(rule, dict) and rule.get("name") == parts[1]), None)
+    at = next(
+        (n for n, rule in enumerate(rules) if isinstance(rule, dict) and rule.get("name") == parts[1]), None
+    )
     if len(parts) > 2:
         if at is None:
             raise Unfit(f'there is no rule "{parts[1]}" any more, so {format_parts(parts)} leads nowhere')

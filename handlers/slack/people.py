@@ -19,6 +19,7 @@ from bot.domain.oncall import Rotation, on_call
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = timedelta(minutes=5)
+_DOES = {"configuration": "change settings"}
 
 
 class People:
@@ -40,7 +41,7 @@ class People:
         allowed: Sequence[str] | None = getattr(self._settings.permissions, action, None)
         if allowed is None or await self._holds(allowed, str(user.get("id"))):
             return None
-        return f"You may not {action} here. Ask {_listed(allowed)}."
+        return f"You may not {_DOES.get(action, action)} here. Ask {_listed(allowed)}."
 
     async def _holds(self, allowed: Sequence[str], user: str) -> bool:
         for entry in expand(allowed, self._settings):
