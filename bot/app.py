@@ -22,6 +22,7 @@ from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
 from bot.config.timetables import samples_of, timetables_of
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
 from bot.following.following import Following
@@ -90,7 +91,7 @@ class Tocsin:
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
-            changed=lambda alert: self.settings_desk.lines_of(alert),
+            changed=self._changes_of,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
@@ -208,7 +209,7 @@ class Tocsin:
             settings=settings,
             reporting=self.reporting,
             clock=self.clock,
-            changed=self.settings_desk.lines_about,
+            changed=self.overriding.lines_about,
         )
         self.listeners = Listeners(
             app=app,
@@ -243,6 +244,9 @@ class Tocsin:
             identity=identity,
             on_identity=learn_team,
         )
+
+    def _changes_of(self, alert: Alert) -> tuple[str, ...]:
+        return self.overriding.lines_of(alert)
 
     async def start(self) -> None:
         """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""

@@ -12,7 +12,7 @@ import structlog
 
 from bot.announcing import Announcer
 from bot.blocks.message import Message
-from bot.blocks.overrides import render_reverted, render_set
+from bot.blocks.overrides import render_reverted, render_set, small_print
 from bot.config.override_paths import Parts, PathUnknown, find_path, format_parts, parse_parts
 from bot.config.override_yaml import as_yaml, file_value
 from bot.config.overriding import Setting, Unfit, applied, changed, new_warnings, value_at
@@ -20,7 +20,7 @@ from bot.config.settings import Settings
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change
 from bot.domain.clock import Clock
-from bot.domain.observation import SourceKind
+from bot.domain.observation import Source, SourceKind
 from bot.domain.override import Override, concerns
 from bot.present import Present
 from bot.scheduled import post_payload
@@ -165,6 +165,16 @@ class Overriding:
             return file_value(self.present.file, parse_parts(override.path))
         except PathUnknown:
             return override.in_file, override.file_value
+
+    def lines_of(self, alert: Alert) -> tuple[str, ...]:
+        """What was changed of the rule that an alert is of, for its small print."""
+        found = self.present.of_alert(alert)
+        return tuple(small_print(each, self.file_says(each)) for each in found[:3])
+
+    def lines_about(self, source: Source) -> tuple[str, ...]:
+        """What was changed of a check or a job."""
+        found = self.present.of_source(source)
+        return tuple(small_print(each, self.file_says(each)) for each in found)
 
     async def tick(self) -> None:
         """See what other replicas changed, and close what an observation under way may have opened meanwhile."""

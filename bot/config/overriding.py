@@ -57,16 +57,13 @@ def parse_value(text: str) -> Any:
 
 
 def _as_entry(text: str) -> str:
-    """The text as a value of YAML. A text such as `< 10` or `@oncall` needs no quotes."""
-    if text[:1] in "{[\"'" and text[:1]:
-        return f"value: {text}"
+    """The text as a value of YAML. A text such as `< 10`, `@oncall` or `#alerts` needs no quotes."""
     plain = read_document(f"value: {text}".encode(), "", {})
-    if (
-        not plain.mistakes
-        and isinstance(plain.data, dict)
-        and not isinstance(plain.data.get("value"), dict | list)
-    ):
-        return f"value: {text}"
+    if not plain.mistakes and isinstance(plain.data, dict):
+        value = plain.data.get("value")
+        is_flow = text.startswith(("{", "[", '"', "'"))
+        if is_flow or value == text or isinstance(value, int | float) or text in ("", "~", "null"):
+            return f"value: {text}"
     escaped = text.replace("'", "''")
     return f"value: '{escaped}'"
 

@@ -274,7 +274,7 @@ class Listeners:
                 events = await alerts.history(connection, alert.id)
                 began = await history.beginnings(connection, alert.fingerprint, self._clock() - lately.WINDOW)
             again = lately.recurrence(began, self._answering.settings.timezone).words()
-            again = " · ".join(filter(None, [again, *self._settings.lines_of(alert)]))
+            again = " · ".join(filter(None, [again, *self._settings.overriding.lines_of(alert)]))
             view = modals.history_modal(alert, events, origin, again)
         else:
             view = modals.note_modal(name, alert, origin)

@@ -19,13 +19,11 @@ from bot.blocks.overrides import (
     render_set,
     render_undone,
     render_yaml,
-    small_print,
 )
 from bot.blocks.thresholds import words as advice_words
 from bot.config.override_paths import format_parts
 from bot.config.overriding import value_at
 from bot.domain.alert import Alert
-from bot.domain.observation import Source
 from bot.domain.override import threshold_field
 from bot.overriding import OverrideRefused, Overriding
 from bot.reporting import Reporting
@@ -62,16 +60,6 @@ class SettingsDesk:
             return await (self._set(text, asker) if word == "set" else self._unset(text, asker))
         except (NotUnderstood, OverrideRefused) as error:
             return self._refused(str(error), word)
-
-    def lines_of(self, alert: Alert) -> tuple[str, ...]:
-        """What was changed of the rule that an alert is of, for its small print."""
-        found = self.overriding.present.of_alert(alert)
-        return tuple(small_print(each, self.overriding.file_says(each)) for each in found[:3])
-
-    def lines_about(self, source: Source) -> tuple[str, ...]:
-        """What was changed of a check or a job."""
-        found = self.overriding.present.of_source(source)
-        return tuple(small_print(each, self.overriding.file_says(each)) for each in found)
 
     async def press(self, name: str, value: str, body: Mapping[str, Any], tell: Tell) -> Message | None:
         """Revert on a message: what the message shows from now on, None when nothing changed."""
