@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -36,6 +38,8 @@ _TRIES = 5
 _SETTLING = timedelta(seconds=30)
 _MOST_ALERTS = 10_000
 _LONGEST_REASON = 1000
+_LONGEST_PATH = 300
+_LARGEST_VALUE = 20_000
 
 
 class OverrideRefused(Exception):
@@ -72,6 +76,7 @@ class Overriding:
         self._wake = wake
         self._version: tuple[int, int] | None = None
         self._changed_at: datetime | None = None
+        self._refreshing = asyncio.Lock()
         self.present = present
 
     async def load(self) -> None:
@@ -88,12 +93,7 @@ class Overriding:
         """
         for _ in range(_TRIES):
             version, standing = await self._read()
-            try:
-                setting = Setting(parts=find_path(path, self._settings_with(standing)), value=value)
-                before = self._before(standing, setting)
-                after = self._tried(standing, setting)
-            except (PathUnknown, Unfit) as error:
-                raise OverrideRefused(str(error)) from None
+            setting, before, after = await asyncio.to_thread(self._tried, standing, path, value)
             override = self._override(setting, who, reason)
             stored = await self._store(override, standing, version)
             if stored is None:
@@ -106,12 +106,7 @@ class Overriding:
     async def check(self, path: str, value: Any) -> None:
         """Whether `set` would take this. Raises OverrideRefused."""
         _, standing = await self._read()
-        try:
-            setting = Setting(parts=find_path(path, self._settings_with(standing)), value=value)
-            self._before(standing, setting)
-            self._tried(standing, setting)
-        except (PathUnknown, Unfit) as error:
-            raise OverrideRefused(str(error)) from None
+        await asyncio.to_thread(self._tried, standing, path, value)
 
     def find(self, path: str) -> Parts:
         """A path in full. Raises OverrideRefused."""
@@ -129,6 +124,10 @@ class Overriding:
                 return None
             in_file, value = self.file_says(override)
             over = replace(override, reverted_at=now, reverted_by=who[:64], in_file=in_file, file_value=value)
+            if not in_file:  # what stood there is gone, and with it what was changed of it
+                for each in await overrides.in_force(connection):
+                    if _is_below(each.path, over.path):
+                        await overrides.end(connection, each.id, who[:64], now)
             await self._note(connection, over, render_reverted(over), f"override:{over.id}:reverted")
         with suppress(PathUnknown):
             setting = Setting(parts=parse_parts(over.path), value=over.value)
@@ -206,19 +205,31 @@ class Overriding:
             return self.present.settings
         return applied(self.present.file, _settings(standing)).settings
 
-    def _before(self, standing: Sequence[Override], setting: Setting) -> tuple[bool, Any]:
-        """What held until now. Raises Unfit when it is the same."""
-        before = value_at(self._settings_with(standing).document.data, setting.parts)
-        if before == ((False, None) if setting.value is None else (True, setting.value)):
-            raise Unfit(f"{setting.path} is that already, so nothing was changed")
-        return before
+    def _tried(
+        self, standing: Sequence[Override], path: str, value: Any
+    ) -> tuple[Setting, tuple[bool, Any], Settings]:
+        """The change in full, what held until now, and the settings with it. Raises OverrideRefused."""
+        try:
+            settings = self._settings_with(standing)
+            setting = Setting(parts=find_path(path, settings), value=value)
+            before = value_at(settings.document.data, setting.parts)
+            _check_size(setting)
+            if before == ((False, None) if value is None else (True, value)):
+                raise Unfit(f"{setting.path} is that already, so nothing was changed")
+            others = [each for each in _settings(standing) if not _is_below(each.path, setting.path)]
+            return setting, before, self._with(others, setting)
+        except (PathUnknown, Unfit) as error:
+            raise OverrideRefused(str(error)) from None
 
-    def _tried(self, standing: Sequence[Override], setting: Setting) -> Settings:
-        """The settings with one more change. Raises Unfit."""
-        others = [each for each in _settings(standing) if each.path != setting.path]
-        fitting = applied(self.present.file, others)
-        kept = [each for each in others if each.path not in fitting.refused]
-        return changed(self.present.file, [*kept, setting])
+    def _with(self, others: Sequence[Setting], setting: Setting) -> Settings:
+        """The settings with one more change; those that fit no longer stay without effect. Raises Unfit."""
+        try:
+            return changed(self.present.file, [*others, setting])
+        except Unfit:
+            refused = applied(self.present.file, others).refused
+            if not refused:
+                raise
+            return changed(self.present.file, [*(o for o in others if o.path not in refused), setting])
 
     def _override(self, setting: Setting, who: str, reason: str | None) -> Override:
         there, value = file_value(self.present.file, setting.parts)
@@ -245,7 +256,7 @@ class Overriding:
             if await overrides.version(connection) != version:
                 return None
             for each in standing:
-                if each.path == override.path:
+                if _is_below(each.path, override.path):
                     await overrides.end(connection, each.id, override.by, override.at, replaced=True)
             stored = replace(override, id=await overrides.add(connection, override))
             await self._note(connection, stored, render_set(stored), f"override:{stored.id}:set")
@@ -273,9 +284,10 @@ class Overriding:
         self._wake()
 
     async def _refresh(self) -> None:
-        version, standing = await self._read()
-        self.present.hold(standing)
-        self._version = version
+        async with self._refreshing:
+            version, standing = await self._read()
+            self.present.become(await asyncio.to_thread(self.present.prepared, standing))
+            self._version = version
 
     async def _show_again(self, settings: Sequence[Setting]) -> None:
         """Make the messages of open alerts true that show a changed value."""
@@ -314,3 +326,22 @@ def _settings(standing: Sequence[Override]) -> list[Setting]:
         with suppress(PathUnknown):
             found.append(Setting(parts=parse_parts(each.path), value=each.value))
     return found
+
+
+def _is_below(path: str, other: str) -> bool:
+    """Whether a path is another, or names a part of what that one names."""
+    return path == other or path.startswith(f"{other}.")
+
+
+def _check_size(setting: Setting) -> None:
+    if len(setting.path) > _LONGEST_PATH:
+        raise PathUnknown(f"the path is too long; {_LONGEST_PATH} characters are the most")
+    try:
+        text = json.dumps(setting.value, allow_nan=False, ensure_ascii=False)
+        text.encode()
+    except (ValueError, TypeError, RecursionError):
+        raise Unfit(
+            f"{setting.path}: the value is no number, text, list or mapping that can be kept"
+        ) from None
+    if len(text) > _LARGEST_VALUE or "\\u0000" in text:
+        raise Unfit(f"{setting.path}: the value is too large, or holds a zero byte")

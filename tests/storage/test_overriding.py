@@ -173,6 +173,27 @@ async def test_nonsense_changes_nothing(bot: Replica) -> None:
     assert await posts(bot) == []
 
 
+@pytest.mark.parametrize("value", [float("nan"), "\ud800", "a\0b", "x" * 30_000, {1, 2}])
+async def test_what_no_database_keeps_is_refused(bot: Replica, value: Any) -> None:
+    with pytest.raises(OverrideRefused, match="the value is"):
+        await bot.overriding.set("host.title", value, "U1")
+    assert await bot.overriding.history() == []
+
+
+async def test_a_new_rule_takes_along_what_was_changed_of_it(bot: Replica) -> None:
+    made = (await bot.overriding.set("rule.New", {"condition": "cpu_percent > 99"}, "U1")).override
+    await bot.overriding.set("rule.New.severity", "P1", "U1")
+    await bot.overriding.revert(made.id, "U2")
+    assert bot.present.overrides == ()
+    assert [each.reverted_by for each in await bot.overriding.history()] == ["U2", "U2"]
+
+
+async def test_a_rule_as_a_whole_replaces_what_was_changed_of_it(bot: Replica) -> None:
+    await bot.overriding.set("rule.Too hot.severity", "P1", "U1")
+    await bot.overriding.set("rule.Too hot", {"condition": "temperature > 99"}, "U2")
+    assert [each.path for each in bot.present.overrides] == ['alerts."Too hot"']
+
+
 async def test_it_holds_after_a_restart(database: Database) -> None:
     async with replica(database) as before:
         await before.overriding.set("host.cpu_percent", 90, "U1")
