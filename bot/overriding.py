@@ -13,7 +13,6 @@ from typing import Any
 import structlog
 
 from bot.announcing import Announcer
-from bot.blocks.message import Message
 from bot.blocks.overrides import render_reverted, render_set, small_print
 from bot.config.override_paths import Parts, PathUnknown, find_path, format_parts, parse_parts
 from bot.config.override_yaml import as_yaml, file_value
@@ -128,7 +127,7 @@ class Overriding:
                 for each in await overrides.in_force(connection):
                     if _is_below(each.path, over.path):
                         await overrides.end(connection, each.id, who[:64], now)
-            await self._note(connection, over, render_reverted(over), f"override:{over.id}:reverted")
+            await self._note(connection, over)
         with suppress(PathUnknown):
             setting = Setting(parts=parse_parts(over.path), value=over.value)
             await self._in_force(f"{over.path} was set back", who, [setting])
@@ -259,16 +258,17 @@ class Overriding:
                 if _is_below(each.path, override.path):
                     await overrides.end(connection, each.id, override.by, override.at, replaced=True)
             stored = replace(override, id=await overrides.add(connection, override))
-            await self._note(connection, stored, render_set(stored), f"override:{stored.id}:set")
+            await self._note(connection, stored)
         return stored
 
-    async def _note(self, connection: Connection, override: Override, message: Message, key: str) -> None:
-        """Tell the channel, in the transaction of the change; what an audit keeps is to be written here."""
-        del override
+    async def _note(self, connection: Connection, override: Override) -> None:
+        """Write down what somebody did, in the transaction of the act: the channel is told. Audits join here."""
+        over = override.reverted_at is not None
+        message = render_reverted(override) if over else render_set(override)
         await outbox.add_post(
             self._database,
             connection,
-            key=key,
+            key=f"override:{override.id}:{'reverted' if over else 'set'}",
             lane=Lane(destination="slack", channel=self._announcer.channel),
             payload=post_payload(message, self._announcer.channel),
             priority=_PRIORITY,

@@ -13,6 +13,7 @@ from bot.blocks.message import (
     code,
     context,
     cut,
+    escape,
     fitted,
     outside,
     person,
@@ -104,7 +105,9 @@ def render_yaml(text: str) -> Message:
         long = "It is too long for here: `tocsin overrides --yaml` prints it."
         return Message(text=long, blocks=(section(long),))
     head = "To put into tocsin.yml; then take the changes back, or leave them: they say the same."
-    return Message(text=f"{head}\n{text}", blocks=(section(head), preformatted("tocsin.yml", text, _YAML)))
+    return Message(
+        text=f"{head}\n{escape(text)}", blocks=(section(head), preformatted("tocsin.yml", text, _YAML))
+    )
 
 
 def small_print(override: Override, now_in_file: tuple[bool, Any]) -> str:
