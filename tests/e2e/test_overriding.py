@@ -147,6 +147,15 @@ async def test_the_yaml_of_slack_and_of_the_command_line_loads(shop: Story, tmp_
     assert printed.count("nobody acts on it") == 1
 
 
+async def test_the_command_line_says_when_there_is_no_database_and_makes_none(tmp_path: Path) -> None:
+    config = tmp_path / "tocsin.yml"
+    config.write_text(f"database: sqlite:///{tmp_path}/none.db\n")
+    code, printed = await asyncio.to_thread(tocsin, "overrides", "-c", str(config))
+    assert code == 1
+    assert "there is no database" in printed
+    assert not (tmp_path / "none.db").exists()
+
+
 async def test_it_may_be_changed_only_by_those_who_are_permitted(shop: Story) -> None:
     message = await shop.alert("depth")
     for text in ("set queue.depth 1000", "unset queue.depth"):
