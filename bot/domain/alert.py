@@ -54,6 +54,7 @@ class EventKind(StrEnum):
     STEADY = "steady"
     RELEASED = "released"
     WITHDRAWN = "withdrawn"
+    INCIDENT = "incident"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
