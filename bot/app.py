@@ -22,6 +22,7 @@ from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
+from bot.config.remedybook import masker_of, remedies_of
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.alert import Alert
 from bot.domain.clock import Clock, system_clock
@@ -32,10 +33,13 @@ from bot.incidents import Incidents
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.overriding import Overriding
+from bot.performing import Performer
 from bot.pinging import Pinging
 from bot.present import Present
 from bot.probe import probes_of
 from bot.raising import Raising
+from bot.remedy_plan import RemedyPlan
+from bot.remedying import Remedying
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
@@ -58,7 +62,7 @@ from handlers.slack.listeners import Listeners
 from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
-from storage import alerts, outbox
+from storage import alerts, outbox, remedies
 from storage import incidents as incident_queries
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
@@ -81,7 +85,14 @@ class Tocsin:
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
         self.present = Present.of(settings)
-        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
+        known, mask = remedies_of(settings), masker_of(settings)
+        remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
+        self.announcer = Announcer(
+            database=self.database,
+            channel=slack.channel,
+            plan=plan_of(settings),
+            follow=remedy_plan.follow,
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -90,6 +101,7 @@ class Tocsin:
             timeout=_SLACK_TIMEOUT,
             retry_handlers=[],  # the outbox decides what is sent again
         )
+        owner = f"{socket.gethostname()}:{os.getpid()}"[:64]
         self.notifier = Notifier(
             database=self.database,
             destinations={"slack": SlackDestination(self.client)},
@@ -98,7 +110,7 @@ class Tocsin:
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
             changed=self._changes_of,
-            owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            owner=owner,
         )
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
         self.silencing = Silencing(
@@ -165,6 +177,17 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.remedying = Remedying(
+            database=self.database,
+            announcer=self.announcer,
+            remedies=known,
+            performer=Performer(clock=clock, mask=mask),
+            run_check=self.scheduler.run_now,
+            clock=clock,
+            wake=self.notifier.wake,
+            mask=mask,
+            owner=owner,
+        )
         self.raising = Raising(
             database=self.database,
             monitoring=self.monitoring,
@@ -246,6 +269,7 @@ class Tocsin:
             client=self.client,
             database=self.database,
             alerting=self.alerting,
+            remedying=self.remedying,
             answering=self.answering,
             raised=self.raising,
             people=self.people,
@@ -294,6 +318,7 @@ class Tocsin:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
                 await incident_queries.release_steps(connection)
+                await remedies.interrupt_all(connection, self.clock())
         await self.overriding.load()
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
@@ -305,6 +330,7 @@ class Tocsin:
         self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
+        self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
@@ -341,6 +367,7 @@ class Tocsin:
         if self._tasks:
             log.info("stopping")
         await self.scheduler.stop()
+        await self.remedying.stop()
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()

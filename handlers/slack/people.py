@@ -19,8 +19,12 @@ from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
-_WORDS = {"incident": "open, join or close incidents", "configuration": "change settings"}
 _REMEMBERED = timedelta(minutes=5)
+_WORDS = {
+    "incident": "open, join or close incidents",
+    "remedy": "run remedies",
+    "configuration": "change settings",
+}
 
 
 class People:
