@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -26,6 +27,7 @@ from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
 from bot.following.following import Following
+from bot.grouping import Grouping
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.pinging import Pinging
@@ -46,6 +48,7 @@ from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
+from handlers.slack.groups import GroupDesk
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
@@ -55,7 +58,9 @@ from storage.schema import upgrade
 
 log = structlog.get_logger(__name__)
 
+
 _SLACK_TIMEOUT = 10
+_GATHERING = timedelta(milliseconds=500)  # that a new alert waits for others that begin with it
 
 
 class Tocsin:
@@ -70,7 +75,9 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
-        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
+        self.announcer = Announcer(
+            database=self.database, channel=slack.channel, plan=plan_of(settings), gathering=_GATHERING
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -86,6 +93,7 @@ class Tocsin:
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
+            prefix=slack.command_prefix,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)
@@ -204,6 +212,15 @@ class Tocsin:
                 clock=self.clock,
                 zone=settings.timezone,
                 prefix=settings.slack.command_prefix,
+            ),
+            groups=GroupDesk(
+                grouping=Grouping(
+                    database=self.database,
+                    announcer=self.announcer,
+                    clock=self.clock,
+                    wake=self.notifier.wake,
+                ),
+                people=self.people,
             ),
             clock=self.clock,
             wake=self.notifier.wake,

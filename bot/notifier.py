@@ -1,8 +1,9 @@
 """The outbox relay: claim, render, deliver, record.
 
 Each lane (a channel of a destination) is worked by one task at a time, in order of priority and at the pace
-the destination allows. An entry says that a view is stale, never what it shows, so retries and reordering
-converge. From the claim on an entry is in doubt: whoever finds it so later looks for its key before posting.
+the destination allows; many alerts that wait for it become one message before. An entry says that a view is
+stale, never what it shows, so retries and reordering converge. From the claim on an entry is in doubt: whoever
+finds it so later looks for its key before posting.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import structlog
 from bot import failpoint
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
 from bot.domain.clock import Clock
+from bot.gathering import Gathered, gather
 from bot.pacing import TokenBucket
 from bot.rendering import Delivery, Mentioner, Rendering
-from storage import outbox
+from storage import groups, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
 
@@ -91,12 +93,13 @@ class Notifier:
         mention: Mentioner,
         owner: str,
         zone: ZoneInfo = UTC,
+        prefix: str = "tocsin",
     ) -> None:
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
-        self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone)
+        self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone, prefix=prefix)
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}
@@ -174,7 +177,13 @@ class Notifier:
                 if pace.suspect and not await self._answers(lane):
                     return
                 async with self._database.transaction() as connection:
-                    entry = await outbox.claim(connection, lane, self._owner, now)
+                    found = await gather(self._database, connection, lane, now)
+                    again = found is Gathered.MORE
+                    entry = None if again else await outbox.claim(connection, lane, self._owner, now)
+                if found is not Gathered.NOTHING:
+                    failpoint.reach("after_gather")
+                if again:
+                    continue
                 if entry is None:
                     return
                 failpoint.reach("after_claim")
@@ -204,8 +213,7 @@ class Notifier:
     async def _deliver(self, entry: Entry) -> None:
         delivery = await self._rendering.render(entry)
         if delivery is None:
-            await self._record(entry, None)
-            await self._settle_lines(entry)
+            await self._settle(entry)
             return
         if delivery.is_shown():
             await self._record(entry, delivery.existing)
@@ -251,11 +259,16 @@ class Notifier:
         async with self._database.transaction() as connection:
             await outbox.record(self._database, connection, entry, sent, self._clock())
 
-    async def _settle_lines(self, entry: Entry) -> None:
-        """Nothing will be said in the thread of a message that was never to be seen."""
-        if entry.kind is EntryKind.VIEW and entry.alert_id is not None:
-            async with self._database.transaction() as connection:
-                await outbox.settle_lines(connection, entry.alert_id, entry.key)
+    async def _settle(self, entry: Entry) -> None:
+        """Nothing is to be said. The message of a group may stand for this one, which changed while it joined."""
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            await outbox.record(self._database, connection, entry, None, now)
+            if entry.kind is not EntryKind.VIEW or entry.alert_id is None:
+                return
+            await outbox.settle_lines(connection, entry.alert_id, entry.key)
+            if (member := await groups.member(connection, entry.key)) is not None:
+                await outbox.stale_again(connection, member.key, due_at=now)
 
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""

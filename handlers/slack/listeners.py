@@ -25,6 +25,7 @@ from bot.scheduled import post_payload
 from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
+from handlers.slack.groups import GroupDesk
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
@@ -59,6 +60,7 @@ class Listeners:
         raised: Raising,
         people: People,
         silences: SilenceDesk,
+        groups: GroupDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -69,6 +71,7 @@ class Listeners:
         self._answering = answering
         self._people = people
         self._silences = silences
+        self._groups = groups
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
@@ -177,6 +180,8 @@ class Listeners:
             self._start(self._change_silence(name, value, body, respond, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
+        elif kind == "group":
+            self._start(self._groups.press(name, value, body, tell), tell)
         elif kind == "alert":
             self._start(self._act(name, value, body, tell), tell)
         else:
