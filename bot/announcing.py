@@ -25,15 +25,11 @@ _ROUTES_ANEW = frozenset({EventKind.FIRED, EventKind.REOPENED, EventKind.SEVERIT
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcer:
-    """Knows where alerts are shown. `channel` is the default one; without a `plan` all go there.
-
-    A new alert's message waits for `gathering`, so that many that begin together become one message.
-    """
+    """Knows where alerts are shown. `channel` is the default one; without a `plan` all go there."""
 
     database: Database
     channel: str
     plan: Plan | None = None
-    gathering: timedelta = timedelta(0)
 
     @property
     def rules(self) -> Plan:
@@ -129,8 +125,6 @@ class Announcer:
     async def _mark(
         self, connection: Connection, alert: Alert, places: Sequence[Place], now: datetime, *, urgent: bool
     ) -> None:
-        is_new = alert.version == 1
-        soon = now + self.gathering if is_new else now
         for place in places:
             await outbox.mark_stale(
                 self.database,
@@ -139,9 +133,9 @@ class Announcer:
                 lane=lane_of(place),
                 priority=view_priority(alert.severity, urgent=urgent),
                 now=now,
-                due_at=soon if urgent else now + refresh_after(alert, now),
+                due_at=now if urgent else now + refresh_after(alert, now),
             )
-            if not is_new:
+            if alert.version > 1:
                 await self._mark_group(connection, alert, lane_of(place), now, urgent=urgent)
 
     async def _mark_group(

@@ -58,9 +58,8 @@ from storage.schema import upgrade
 
 log = structlog.get_logger(__name__)
 
-
 _SLACK_TIMEOUT = 10
-_GATHERING = timedelta(milliseconds=500)  # that a new alert waits for others that begin with it
+_GATHERING = timedelta(milliseconds=300)  # that a new alert waits for others that begin with it
 
 
 class Tocsin:
@@ -75,9 +74,7 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
-        self.announcer = Announcer(
-            database=self.database, channel=slack.channel, plan=plan_of(settings), gathering=_GATHERING
-        )
+        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -94,6 +91,7 @@ class Tocsin:
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
             prefix=slack.command_prefix,
+            gathering=_GATHERING,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
         )
         rules = rulebook(settings)

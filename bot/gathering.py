@@ -32,10 +32,13 @@ class Gathered(Enum):
     MORE = "there may be more to join: ask again"
 
 
+async def first_waits_since(connection: Connection, lane: Lane, now: datetime) -> datetime | None:
+    """When the first of those alerts began that `gather` would find; None when there is nothing to gather."""
+    return await groups.waiting_since(connection, lane, now) if lane.destination == SLACK else None
+
+
 async def gather(database: Database, connection: Connection, lane: Lane, now: datetime) -> Gathered:
     """Put alerts that wait for a lane into groups, P1 into one of their own; at most 1000 at a time."""
-    if lane.destination != SLACK or not await groups.is_waiting(connection, lane, now):
-        return Gathered.NOTHING
     taking = await groups.taking(connection, lane)
     found = await groups.waiting(connection, lane, now, _PORTION)
     outcome = Gathered.NOTHING

@@ -20,7 +20,7 @@ import structlog
 from bot import failpoint
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
 from bot.domain.clock import Clock
-from bot.gathering import Gathered, gather
+from bot.gathering import Gathered, first_waits_since, gather
 from bot.pacing import TokenBucket
 from bot.rendering import Delivery, Mentioner, Rendering
 from storage import groups, outbox
@@ -94,12 +94,14 @@ class Notifier:
         owner: str,
         zone: ZoneInfo = UTC,
         prefix: str = "tocsin",
+        gathering: timedelta = timedelta(0),
     ) -> None:
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
         self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone, prefix=prefix)
+        self._gathering = gathering
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}
@@ -176,13 +178,10 @@ class Notifier:
             while not self._stopping and pace.ready_at(now := self._clock()) <= now:
                 if pace.suspect and not await self._answers(lane):
                     return
-                async with self._database.transaction() as connection:
-                    found = await gather(self._database, connection, lane, now)
-                    again = found is Gathered.MORE
-                    entry = None if again else await outbox.claim(connection, lane, self._owner, now)
+                found, entry = await self._claim(lane, now)
                 if found is not Gathered.NOTHING:
                     failpoint.reach("after_gather")
-                if again:
+                if found is Gathered.MORE:
                     continue
                 if entry is None:
                     return
@@ -197,6 +196,23 @@ class Notifier:
         finally:
             self._working.pop(lane, None)
             self._wake.set()
+
+    async def _claim(self, lane: Lane, now: datetime) -> tuple[Gathered, Entry | None]:
+        """Gather the alerts that wait, and claim what goes next.
+
+        A lane whose alerts have just begun rests for a moment, since more may begin with them.
+        """
+        found = Gathered.NOTHING
+        async with self._database.transaction() as connection:
+            since = await first_waits_since(connection, lane, now)
+            if since is not None:
+                if since <= now < since + self._gathering:
+                    self._pace(lane).rest_until = since + self._gathering
+                    return found, None
+                found = await gather(self._database, connection, lane, now)
+            if found is Gathered.MORE:
+                return found, None
+            return found, await outbox.claim(connection, lane, self._owner, now)
 
     async def _answers(self, lane: Lane) -> bool:
         """Whether a destination that failed can be used again."""

@@ -85,14 +85,19 @@ _WAITING = (
 )
 
 
-_IS_WAITING = _WAITING.with_only_columns(outbox.c.id).order_by(None)
+_WAITING_SINCE = (
+    _WAITING.with_only_columns(outbox.c.created_at)
+    .where(outbox.c.due_at <= _NOW)
+    .order_by(None)
+    .order_by(outbox.c.id)
+)
 _WAITING = _WAITING.with_for_update(of=outbox, skip_locked=True)
 
 
 async def waiting(connection: AsyncConnection, lane: Lane, now: datetime, most: int) -> list[Waiting]:
     """Alerts whose first message in a lane waits and will be shown, the most urgent first; locked.
 
-    One that may have been posted already is not among them.
+    Those that are not due yet are among them, and none that may have been posted already.
     """
     asked = {"destination": lane.destination, "channel": lane.channel, "now": now, "most": most}
     return [
@@ -108,10 +113,11 @@ async def waiting(connection: AsyncConnection, lane: Lane, now: datetime, most: 
     ]
 
 
-async def is_waiting(connection: AsyncConnection, lane: Lane, now: datetime) -> bool:
-    """Whether `waiting` would find something; locks nothing."""
+async def waiting_since(connection: AsyncConnection, lane: Lane, now: datetime) -> datetime | None:
+    """When the first of those came that `waiting` would find, if one is due; locks nothing."""
     asked = {"destination": lane.destination, "channel": lane.channel, "now": now, "most": 1}
-    return (await connection.execute(_IS_WAITING, asked)).first() is not None
+    since: datetime | None = await connection.scalar(_WAITING_SINCE, asked)
+    return since
 
 
 async def taking(connection: AsyncConnection, lane: Lane) -> dict[bool, Group]:
