@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage import alerts
+from bot.domain.alert import recover
+from storage import alerts, outbox
+from storage.outbox import Lane
 from tests.e2e.harness import ALEX, KIM, SAM, SHOP, Json, Story, buttons, key_of, shown, story
 
 CONFIG = (
@@ -257,3 +259,21 @@ async def test_a_list_deleted_in_slack_comes_back_with_news(shop: Story) -> None
     again = await group(shop)
     assert again["ts"] != message["ts"]
     assert "5 open · 1 resolved" in shown(again)
+
+
+async def test_a_change_at_the_moment_of_joining_is_shown_by_the_list_alone(shop: Story) -> None:
+    """As when another replica gathers an alert that is just being changed."""
+    await fail(shop, many(6))
+    message = await group(shop)
+    database, now = shop.tocsin.database, shop.clock()
+    async with database.transaction() as connection:
+        alert = await alerts.get(connection, 1)
+        assert alert is not None
+        await alerts.save(connection, recover(alert, "fine", now).alert)
+        await outbox.mark_stale(
+            database, connection, alert_id=1, lane=Lane(destination="slack", channel="#alerts"), priority=30,
+            now=now, due_at=now,
+        )  # fmt: skip
+    await shop.settle()
+    assert "5 open · 1 resolved" in shown(shop.again(message))
+    assert shop.alerts() == []
