@@ -85,12 +85,7 @@ _WAITING = (
 )
 
 
-_WAITING_SINCE = (
-    _WAITING.with_only_columns(outbox.c.created_at)
-    .where(outbox.c.due_at <= _NOW)
-    .order_by(None)
-    .order_by(outbox.c.id)
-)
+_WAITING_SINCE = _WAITING.with_only_columns(outbox.c.created_at).where(outbox.c.due_at <= _NOW)
 _WAITING = _WAITING.with_for_update(of=outbox, skip_locked=True)
 
 
@@ -114,7 +109,7 @@ async def waiting(connection: AsyncConnection, lane: Lane, now: datetime, most: 
 
 
 async def waiting_since(connection: AsyncConnection, lane: Lane, now: datetime) -> datetime | None:
-    """When the first of those came that `waiting` would find, if one is due; locks nothing."""
+    """When the first that `waiting` would find of those due began; locks nothing."""
     asked = {"destination": lane.destination, "channel": lane.channel, "now": now, "most": 1}
     since: datetime | None = await connection.scalar(_WAITING_SINCE, asked)
     return since
