@@ -20,6 +20,7 @@ from storage.outbox import Lane
 _REFRESH_AT_LEAST = timedelta(seconds=60)
 _REFRESH_AT_MOST = timedelta(minutes=30)
 _GROUP_REFRESH = timedelta(seconds=2)
+_GROUP_LINES = timedelta(seconds=20)  # so that a thousand escalations at once become one line
 _ROUTES_ANEW = frozenset({EventKind.FIRED, EventKind.REOPENED, EventKind.SEVERITY})
 
 
@@ -96,6 +97,7 @@ class Announcer:
             priority=view_priority(alert.severity, urgent=True) + 5,
             now=now,
             root_key=None if member is None else member.key,
+            due_at=now if member is None else now + _GROUP_LINES,
         )
 
     async def _is_loud(self, connection: Connection, alert: Alert, event: Event, place: Place) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from bot.announcing import view_priority
-from bot.domain.grouping import MOST_ALONE, join, takes_more
+from bot.domain.grouping import MOST_ALONE, MOST_NAMES, join, takes_more
 from bot.domain.route import SLACK
 from bot.domain.severity import Severity
 from storage import groups, outbox
@@ -56,6 +56,29 @@ async def gather(database: Database, connection: Connection, lane: Lane, now: da
         await _join(database, connection, lane, group, some, now)
         outcome = Gathered.ALL
     return Gathered.MORE if outcome is Gathered.ALL and len(found) == _PORTION else outcome
+
+
+async def gather_lines(database: Database, connection: Connection, lane: Lane, now: datetime) -> None:
+    """Make one of the lines that wait for the thread of a group, where they are many."""
+    if lane.destination != SLACK:
+        return
+    for lines in await groups.crowded(connection, lane, now, MOST_ALONE, _PORTION):
+        await groups.settle_entries(connection, lines.entry_ids)
+        await outbox.add_post(
+            database,
+            connection,
+            key=f"together:{lines.entry_ids[0]}:{lines.root_key}",
+            lane=lane,
+            alert_id=lines.alert_id,
+            root_key=lines.root_key,
+            payload={
+                "together": lines.kinds,
+                "mentions": list(lines.names[:MOST_NAMES]),
+                "broadcast": lines.broadcast,
+            },
+            priority=lines.priority,
+            now=now,
+        )
 
 
 async def _still_taking(connection: Connection, group: Group | None, now: datetime) -> Group | None:

@@ -20,7 +20,7 @@ import structlog
 from bot import failpoint
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
 from bot.domain.clock import Clock
-from bot.gathering import Gathered, first_waits_since, gather
+from bot.gathering import Gathered, first_waits_since, gather, gather_lines
 from bot.pacing import TokenBucket
 from bot.rendering import Delivery, Mentioner, Rendering
 from storage import groups, outbox
@@ -212,6 +212,7 @@ class Notifier:
                 found = await gather(self._database, connection, lane, now)
             if found is Gathered.MORE:
                 return found, None
+            await gather_lines(self._database, connection, lane, now)
             return found, await outbox.claim(connection, lane, self._owner, now)
 
     async def _answers(self, lane: Lane) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import AlertContext, render_alert, render_event
-from bot.blocks.group import about, render_group, render_joined
+from bot.blocks.group import about, render_group, render_joined, render_together
 from bot.blocks.message import Message, context, section
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
@@ -142,6 +142,8 @@ class Rendering:
             return None
         if "joined" in entry.payload:
             return self._joined(entry, alert, root)
+        if "together" in entry.payload:
+            return await self._together(entry, alert, root)
         event = event_of(entry.payload["event"])
         wanted = entry.payload.get("loud", event.kind is EventKind.REOPENED)
         loud = bool(wanted) and _is_loud(event, alert, self.clock())
@@ -155,6 +157,22 @@ class Rendering:
             thread_ts=root.ts,
             channel=root.channel,
             broadcast=loud and broadcast,
+        )
+
+    async def _together(self, entry: Entry, alert: Alert, root: Sent) -> Delivery:
+        """Many lines of a group's thread as one; it calls nobody when all are taken or over meanwhile."""
+        async with self.database.snapshot() as connection:
+            number = int(root.key.split(":")[1])
+            state = await groups.state(connection, number, self.clock(), most=1)
+        needed = state is not None and state.count(Standing.OPEN) > 0
+        called = self.mention(entry.payload["mentions"]) if needed else ""
+        return Delivery(
+            message=render_together(alert, entry.payload["together"], called),
+            key=entry.key,
+            alert_id=alert.id,
+            thread_ts=root.ts,
+            channel=root.channel,
+            broadcast=needed and entry.payload["broadcast"],
         )
 
     def _joined(self, entry: Entry, alert: Alert, root: Sent) -> Delivery:

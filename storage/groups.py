@@ -174,8 +174,7 @@ async def take(connection: AsyncConnection, group_id: int, root_key: str, found:
         for each in found
     ]
     await connection.execute(sa.insert(members), rows)
-    for some in in_parts([each.entry_id for each in found]):
-        await connection.execute(sa.update(outbox).where(outbox.c.id.in_(some)).values(**_SETTLED))
+    await settle_entries(connection, [each.entry_id for each in found])
     for some in in_parts([each.alert_id for each in found]):
         keys = sa.select(members.c.view_key).where(members.c.alert_id.in_(some))
         lines = sa.update(outbox).where(
@@ -192,6 +191,80 @@ async def take(connection: AsyncConnection, group_id: int, root_key: str, found:
 _SETTLED: dict[str, Any] = {
     "state": "done", "attempts": 0, "leased_by": None, "leased_until": None, "last_error": None,
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """Lines that wait for the thread of a group, the most urgent first."""
+
+    root_key: str
+    priority: int
+    alert_id: int
+    entry_ids: tuple[int, ...]
+    kinds: dict[str, int]
+    names: tuple[str, ...]
+    broadcast: bool
+
+
+_LINES = sa.and_(
+    outbox.c.state == "pending",
+    outbox.c.kind == EntryKind.POST.value,
+    outbox.c.destination == sa.bindparam("destination"),
+    outbox.c.channel == sa.bindparam("channel"),
+    outbox.c.root_key.like("group:%"),
+    outbox.c.key.not_like("joined:%"),
+    outbox.c.key.not_like("together:%"),
+    outbox.c.in_doubt_since.is_(None),
+)
+_CROWDED = (
+    sa.select(outbox.c.root_key)
+    .where(_LINES)
+    .group_by(outbox.c.root_key)
+    .having(sa.func.count() > sa.bindparam("most"), sa.func.min(outbox.c.due_at) <= _NOW)
+)
+
+
+async def crowded(
+    connection: AsyncConnection, lane: Lane, now: datetime, most: int, portion: int
+) -> list[Lines]:
+    """Of each group for whose thread more than `most` lines wait, one of them due, up to `portion`; locked."""
+    asked = {"destination": lane.destination, "channel": lane.channel}
+    keys = [row[0] for row in await connection.execute(_CROWDED, {**asked, "now": now, "most": most})]
+    found = []
+    for key in keys:
+        query = (
+            sa.select(outbox.c.id, outbox.c.alert_id, outbox.c.priority, outbox.c.payload)
+            .where(_LINES, outbox.c.root_key == key)
+            .order_by(outbox.c.priority, outbox.c.id)
+            .limit(portion)
+            .with_for_update(skip_locked=True)
+        )
+        rows = (await connection.execute(query, asked)).all()
+        if rows:
+            found.append(_lines(key, rows))
+    return found
+
+
+def _lines(key: str, rows: Sequence[Any]) -> Lines:
+    kinds: dict[str, int] = {}
+    for row in rows:
+        kind = row.payload["event"]["kind"]
+        kinds[kind] = kinds.get(kind, 0) + 1
+    return Lines(
+        root_key=key,
+        priority=rows[0].priority,
+        alert_id=rows[0].alert_id,
+        entry_ids=tuple(row.id for row in rows),
+        kinds=kinds,
+        names=tuple(dict.fromkeys(name for row in rows for name in row.payload.get("mentions", ()))),
+        broadcast=any(row.payload.get("broadcast") for row in rows),
+    )
+
+
+async def settle_entries(connection: AsyncConnection, ids: Sequence[int]) -> None:
+    """Nothing is owed of some entries: another one says it."""
+    for some in in_parts(ids):
+        await connection.execute(sa.update(outbox).where(outbox.c.id.in_(some)).values(**_SETTLED))
 
 
 async def joined(

@@ -137,6 +137,7 @@ async def add_post(
     now: datetime,
     alert_id: int | None = None,
     root_key: str | None = None,
+    due_at: datetime | None = None,
 ) -> bool:
     """Queue something to say once; False when its key was queued before.
 
@@ -154,7 +155,7 @@ async def add_post(
         state="pending",
         generation=1,
         created_at=now,
-        due_at=now,
+        due_at=due_at or now,
         attempts=0,
         root_key=root_key or (None if alert_id is None else view_key(alert_id, lane)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from bot.blocks.message import (
     section,
     select,
 )
-from bot.domain.alert import Alert
+from bot.domain.alert import Alert, EventKind
 from bot.domain.decision import spell
 from bot.domain.grouping import GroupState, Standing, standing_of
 
@@ -32,6 +33,12 @@ _SIGNS = {
     Standing.SILENCED: ":no_bell:",
     Standing.RESOLVED: ":white_check_mark:",
     Standing.EXPIRED: ":hourglass:",
+}
+_HAPPENED: Mapping[str, str] = {
+    EventKind.ESCALATED: "escalated because nobody has acknowledged them",
+    EventKind.REOPENED: "open again",
+    EventKind.UNSILENCED: "no longer silenced",
+    EventKind.SEVERITY: "became P1",
 }
 _COLORS = {
     Standing.OPEN: FIRING,
@@ -60,6 +67,15 @@ def render_joined(alert: Alert, count: int, mention: str) -> Message:
     """That further alerts joined a group, to those whom they name."""
     others = f" and {count - 1} more" if count > 1 else ""
     line = f":heavy_plus_sign: Joined this list: {_name(alert)}{others}"
+    if mention:
+        line += f" {_within(mention, _MOST_NAMED)}"
+    return Message(text=line.replace("*", ""), blocks=(section(line),))
+
+
+def render_together(alert: Alert, kinds: Mapping[str, int], mention: str) -> Message:
+    """What happened to many alerts of a list at once, by the kinds of events; `alert` is the worst of them."""
+    said = ", ".join(f"{count} {_HAPPENED.get(kind, kind)}" for kind, count in kinds.items())
+    line = f":mega: *{said}*, among them {_name(alert)}"
     if mention:
         line += f" {_within(mention, _MOST_NAMED)}"
     return Message(text=line.replace("*", ""), blocks=(section(line),))

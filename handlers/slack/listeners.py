@@ -180,7 +180,7 @@ class Listeners:
             self._start(self._change_silence(name, value, body, respond, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
-        elif kind == "group":
+        elif kind == "group" and self._is_new(body):
             self._start(self._groups.press(name, value, body, tell), tell)
         elif kind == "alert":
             self._start(self._act(name, value, body, tell), tell)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.blocks.alert import ACKNOWLEDGED, FIRING, RESOLVED, SILENCED
-from bot.blocks.group import about, render_group, render_joined
+from bot.blocks.group import about, render_group, render_joined, render_together
 from bot.blocks.message import Message, section
 from bot.domain.alert import Alert, Change, acknowledge, expire, fire, recover, resolve, silence
 from bot.domain.grouping import CALL_AGAIN, MOST_NAMES, GroupState, Tally, join, standing_of, takes_more
@@ -137,6 +137,12 @@ def test_who_joins_is_named_with_those_called() -> None:
     text = shown(render_joined(alert(7), 3, "<@U0KIM>"))
     assert "Job 7 failed* #7 and 2 more <@U0KIM>" in text
     assert "more" not in shown(render_joined(alert(7), 1, ""))
+
+
+def test_what_happened_to_many_is_one_line() -> None:
+    text = shown(render_together(alert(7), {"escalated": 900, "reopened": 3}, "<@U0KIM>"))
+    assert "900 escalated because nobody has acknowledged them, 3 open again*" in text
+    assert "Job 7 failed* #7 <@U0KIM>" in text
 
 
 def test_a_group_takes_more_while_it_is_young_and_not_over() -> None:

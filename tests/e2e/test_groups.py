@@ -277,3 +277,27 @@ async def test_a_change_at_the_moment_of_joining_is_shown_by_the_list_alone(shop
     await shop.settle()
     assert "5 open · 1 resolved" in shown(shop.again(message))
     assert shop.alerts() == []
+
+
+async def test_a_storm_that_nobody_takes_escalates_in_one_line(tmp_path: Path) -> None:
+    config = (
+        CONFIG
+        + """
+routes: [{to: [slack], escalation: page}]
+escalation:
+  page:
+    steps: [{after: 5m, mention: "@lead"}]
+"""
+    )
+    async with story(tmp_path, config) as told:
+        await told.looked()
+        await fail(told, many(7, 9, "worst"))
+        message = await group(told)
+        told.skip(6 * MINUTES)
+        await told.tocsin.escalating.tick()
+        told.skip(MINUTES)
+        await told.settle()
+        (line,) = told.thread(message)
+        assert "7 escalated because nobody has acknowledged them" in line
+        assert f"<@{KIM}>" in line
+        assert told.alerts() == []

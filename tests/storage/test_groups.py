@@ -15,7 +15,7 @@ from bot.domain.alert import Alert, Change, Event, EventKind, acknowledge, recov
 from bot.domain.grouping import GroupState, Standing
 from bot.domain.route import Place
 from bot.domain.severity import Severity
-from bot.gathering import Gathered, gather
+from bot.gathering import Gathered, gather, gather_lines
 from bot.grouping import Grouping, Opened
 from storage import alerts as alerts_store
 from storage import groups, outbox, silences
@@ -275,9 +275,38 @@ async def test_lines_that_waited_for_a_message_wait_for_the_groups_or_not_at_all
     async with database.transaction() as connection:
         await announcer.add_line(connection, second, event, place, "escalation:2", NOON, loud=True)
     await gathered(database)
-    keys = await deliver_all(database)
-    assert keys == [KEY, "escalation:2:slack:#alerts"]
+    assert await deliver_all(database) == [KEY, "escalation:2:slack:#alerts"]
     assert await pending(database) == []
+
+
+async def escalate(database: Database, found: Sequence[Alert]) -> None:
+    announcer = Announcer(database=database, channel="#alerts")
+    event = Event(kind=EventKind.ESCALATED, at=NOON, text="nobody acknowledged")
+    place = Place(destination="slack", channel="#alerts")
+    async with database.transaction() as connection:
+        for alert in found:
+            await announcer.add_line(
+                connection, alert, event, place, f"escalation:{alert.id}", NOON, mentions=["lead"], loud=True
+            )
+
+
+@pytest.mark.parametrize(("count", "said"), [(5, 5), (6, 1), (1200, 2)])
+async def test_many_lines_for_the_thread_are_said_as_one(database: Database, count: int, said: int) -> None:
+    found = await storm(database, max(count, 6))
+    while await gathered(database) is Gathered.MORE:
+        pass
+    await deliver_all(database)
+    await escalate(database, found[:count])
+    later = NOON + MINUTE
+    for _ in range(2):
+        async with database.transaction() as connection:
+            await gather_lines(database, connection, ALERTS, later)
+    keys = await deliver_all(database, now=later)
+    assert len(keys) == said
+    if said < 5:
+        line = (await rows(database, keys[0]))[0]
+        assert (line.root_key, line.payload["mentions"]) == (KEY, ["lead"])
+        assert line.payload["together"] == {"escalated": min(count, 1000)}
 
 
 async def test_one_that_worsened_to_p1_is_said_in_the_thread(database: Database) -> None:
