@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.blocks.incidents import render_incident_line
 from bot.domain.alert import Alert, Change, Event, EventKind
 from bot.domain.escalation import follow
 from bot.domain.plan import Plan
@@ -76,6 +77,8 @@ class Announcer:
         message stands for the alert only loud lines and a new P1 go into its thread; its list shows the rest.
         """
         lane = lane_of(place)
+        if place.incident is not None:
+            return await self._add_incident_line(connection, alert, event, place, key, now, mentions)
         member = await groups.member(connection, outbox.view_key(alert.id, lane))
         worsened = event.kind is EventKind.SEVERITY and alert.severity is Severity.CRITICAL
         if member is not None and not (loud or worsened):
@@ -99,6 +102,29 @@ class Announcer:
             root_key=None if member is None else member.key,
             due_at=now if member is None else now + _GROUP_LINES,
         )
+
+    async def _add_incident_line(
+        self,
+        connection: Connection,
+        alert: Alert,
+        event: Event,
+        place: Place,
+        key: str,
+        now: datetime,
+        mentions: Iterable[str],
+    ) -> bool:
+        """In an incident's channel the line stands in the channel itself: all of it is that incident's thread."""
+        line = render_incident_line(event, alert)
+        return await outbox.add_post(
+            self.database,
+            connection,
+            key=f"{key}:{place.destination}:{place.channel}",
+            lane=lane_of(place),
+            payload={"text": line.text, "blocks": list(line.blocks), "channel": place.channel,
+                     "thread_ts": None, "only_here": True, "mentions": list(mentions)},
+            priority=view_priority(alert.severity, urgent=True) + 5,
+            now=now,
+        )  # fmt: skip
 
     async def _is_loud(self, connection: Connection, alert: Alert, event: Event, place: Place) -> bool:
         """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
@@ -136,6 +162,7 @@ class Announcer:
                 priority=view_priority(alert.severity, urgent=urgent),
                 now=now,
                 due_at=now if urgent else now + refresh_after(alert, now),
+                only_here=place.incident is not None,
             )
             if alert.version > 1:
                 await self._mark_group(connection, alert, lane_of(place), now, urgent=urgent)

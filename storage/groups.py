@@ -71,6 +71,9 @@ _WAITING = (
         outbox.c.channel == sa.bindparam("channel"),
         outbox.c.in_doubt_since.is_(None),
         outbox.c.root_key.is_(None),
+        outbox.c.payload["only_here"]
+        .as_boolean()
+        .is_not(True),  # an incident's channel shows each of its own
         sa.or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= _NOW),
         _HELD_BY.is_(None),
         sa.or_(

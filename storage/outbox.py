@@ -77,15 +77,38 @@ async def mark_stale(
     priority: int,
     now: datetime,
     due_at: datetime,
+    only_here: bool = False,
 ) -> None:
-    """Say that an alert's view must be made true again, at the latest by `due_at`."""
+    """Say that an alert's view must be made true again, at the latest by `due_at`.
+
+    With `only_here` it is let go of when its channel can be posted to no longer.
+    """
+    payload = {"channel": lane.channel, **({"only_here": True} if only_here else {})}
+    key = view_key(alert_id, lane)
+    await mark_view(database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now,
+                    due_at=due_at, alert_id=alert_id)  # fmt: skip
+
+
+async def mark_view(
+    database: Database,
+    connection: AsyncConnection,
+    *,
+    key: str,
+    lane: Lane,
+    payload: Mapping[str, Any],
+    priority: int,
+    now: datetime,
+    due_at: datetime,
+    alert_id: int | None = None,
+) -> None:
+    """Say that a message that is edited in place must be made true again; without an alert, `payload` says of what."""
     statement = database.insert(outbox).values(
-        key=view_key(alert_id, lane),
+        key=key,
         kind=EntryKind.VIEW.value,
         destination=lane.destination,
         channel=lane.channel,
         alert_id=alert_id,
-        payload={"channel": lane.channel},
+        payload=dict(payload),
         priority=priority,
         state="pending",
         generation=1,
@@ -396,9 +419,8 @@ async def purge(connection: AsyncConnection, before: datetime) -> None:
         outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
     )
     await connection.execute(sa.delete(outbox).where(old))
-    gone = sa.and_(
-        messages.c.posted_at < before, messages.c.key.not_like("alert:%"), messages.c.key.not_like("group:%")
-    )
+    views = sa.or_(*(messages.c.key.like(f"{kind}:%") for kind in ("alert", "group", "incident-view")))
+    gone = sa.and_(messages.c.posted_at < before, sa.not_(views))
     await connection.execute(sa.delete(messages).where(gone))
 
 

@@ -11,7 +11,18 @@ import pytest
 import sqlalchemy as sa
 
 from bot.announcing import Announcer
-from bot.domain.alert import Alert, Change, Event, EventKind, acknowledge, recover, reopen, repeat, silence
+from bot.domain.alert import (
+    Alert,
+    Change,
+    Event,
+    EventKind,
+    acknowledge,
+    fire,
+    recover,
+    reopen,
+    repeat,
+    silence,
+)
 from bot.domain.grouping import GroupState, Standing
 from bot.domain.route import Place
 from bot.domain.severity import Severity
@@ -144,20 +155,26 @@ async def test_one_that_certainly_failed_and_waits_longer_is_a_part(database: Da
     assert await deliver_all(database) == [KEY]
 
 
-async def test_every_channel_has_its_own(database: Database) -> None:
+async def test_every_channel_is_counted_by_itself(database: Database) -> None:
     await storm(database, 4)
     announcer = Announcer(database=database, channel="#ops")
     for number in range(4):
         async with database.transaction() as connection:
-            change = Change(alert=new(f"ops-{number}"), events=())
-            await announcer.store(connection, change, NOON)
+            await announcer.store(connection, fire(firing(resource=f"ops-{number}"), NOON), NOON)
     assert await gathered(database) is Gathered.NOTHING
     async with database.transaction() as connection:
         assert await gather(database, connection, OPS, NOON) is Gathered.NOTHING
 
 
-def new(resource: str) -> Alert:
-    return Alert(firing=firing(resource=resource), opened_at=NOON, last_seen=NOON)
+async def test_what_an_incidents_channel_shows_is_never_put_together(database: Database) -> None:
+    for alert in await storm(database, 6):
+        async with database.transaction() as connection:
+            await outbox.mark_stale(
+                database, connection, alert_id=alert.id, lane=OPS, priority=20, now=NOON, due_at=NOON,
+                only_here=True,
+            )  # fmt: skip
+    async with database.transaction() as connection:
+        assert await gather(database, connection, OPS, NOON) is Gathered.NOTHING
 
 
 async def test_two_replicas_make_one_group_of_a_storm(open_database: Opener) -> None:
