@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,6 +32,8 @@ class Announcer:
     database: Database
     channel: str
     plan: Plan | None = None
+    follow: Callable[[Connection, Alert, Change, datetime], Awaitable[None]] | None = None
+    """Told of every change in its transaction, after it is saved."""
 
     @property
     def rules(self) -> Plan:
@@ -46,7 +48,9 @@ class Announcer:
         if change.events or change.urgent:
             await self._escalate(connection, alert, told.routing, now)
         places = await self._shown(connection, alert, told)
-        await self._mark(connection, alert, places, now, urgent=change.urgent)
+        await self._mark(connection, alert, places, now, urgent=change.urgent, is_new=change.alert.id == 0)
+        if self.follow is not None:
+            await self.follow(connection, alert, change, now)
         for number, event in enumerate(change.events):
             if event.kind is EventKind.FIRED:
                 continue  # the message itself says so
@@ -73,8 +77,9 @@ class Announcer:
     ) -> bool:
         """Queue a line for the alert's thread in a place; False when its key was queued before.
 
-        A `loud` one names `mentions`, and of a P1 or P2 it shows in the channel as well. Where a group's
-        message stands for the alert only loud lines and a new P1 go into its thread; its list shows the rest.
+        A `loud` one names `mentions`, and of a P1 or P2, or a recovery that failed, it shows in the channel as well.
+        Where a group's message stands for the alert only loud lines and a new P1 go into its thread; its list
+        shows the rest.
         """
         lane = lane_of(place)
         if place.incident is not None:
@@ -89,7 +94,8 @@ class Announcer:
             "loud": loud,
         }  # fmt: skip
         if loud:
-            payload |= {"mentions": list(mentions), "broadcast": alert.severity <= Severity.HIGH}
+            seen_by_all = alert.severity <= Severity.HIGH or event.kind is EventKind.REMEDY_FAILED
+            payload |= {"mentions": list(mentions), "broadcast": seen_by_all}
         return await outbox.add_post(
             self.database,
             connection,
@@ -132,7 +138,7 @@ class Announcer:
             key = outbox.view_key(alert.id, lane_of(place))
             member = await groups.member(connection, key)
             return await outbox.sent(connection, key if member is None else member.key) is not None
-        return event.kind is EventKind.REOPENED
+        return event.kind in (EventKind.REOPENED, EventKind.REMEDY_FAILED)
 
     async def mark_stale(
         self, connection: Connection, alert: Alert, now: datetime, *, urgent: bool = True
@@ -151,7 +157,14 @@ class Announcer:
         return told.places
 
     async def _mark(
-        self, connection: Connection, alert: Alert, places: Sequence[Place], now: datetime, *, urgent: bool
+        self,
+        connection: Connection,
+        alert: Alert,
+        places: Sequence[Place],
+        now: datetime,
+        *,
+        urgent: bool,
+        is_new: bool = False,
     ) -> None:
         for place in places:
             await outbox.mark_stale(
@@ -164,7 +177,7 @@ class Announcer:
                 due_at=now if urgent else now + refresh_after(alert, now),
                 only_here=place.incident is not None,
             )
-            if alert.version > 1:
+            if not is_new:
                 await self._mark_group(connection, alert, lane_of(place), now, urgent=urgent)
 
     async def _mark_group(

@@ -23,6 +23,7 @@ from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
+from bot.config.remedybook import masker_of, remedies_of
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
@@ -33,9 +34,12 @@ from bot.incident_steps import IncidentSteps
 from bot.incidents import Incidents
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.performing import Performer
 from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
+from bot.remedy_plan import RemedyPlan
+from bot.remedying import Remedying
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
@@ -57,7 +61,7 @@ from handlers.slack.incidents import IncidentDesk
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
-from storage import alerts, outbox
+from storage import alerts, outbox, remedies
 from storage import incidents as incident_queries
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
@@ -80,7 +84,14 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
-        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
+        known, mask = remedies_of(settings), masker_of(settings)
+        remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
+        self.announcer = Announcer(
+            database=self.database,
+            channel=slack.channel,
+            plan=plan_of(settings),
+            follow=remedy_plan.follow,
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -89,6 +100,7 @@ class Tocsin:
             timeout=_SLACK_TIMEOUT,
             retry_handlers=[],  # the outbox decides what is sent again
         )
+        owner = f"{socket.gethostname()}:{os.getpid()}"[:64]
         self.notifier = Notifier(
             database=self.database,
             destinations={"slack": SlackDestination(self.client)},
@@ -98,7 +110,7 @@ class Tocsin:
             zone=settings.timezone,
             prefix=slack.command_prefix,
             gathering=_GATHERING,
-            owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            owner=owner,
         )
         rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
@@ -160,6 +172,17 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.remedying = Remedying(
+            database=self.database,
+            announcer=self.announcer,
+            remedies=known,
+            performer=Performer(clock=clock, mask=mask),
+            run_check=self.scheduler.run_now,
+            clock=clock,
+            wake=self.notifier.wake,
+            mask=mask,
+            owner=owner,
+        )
         self.raising = Raising(
             database=self.database,
             monitoring=self.monitoring,
@@ -229,6 +252,7 @@ class Tocsin:
             client=self.client,
             database=self.database,
             alerting=self.alerting,
+            remedying=self.remedying,
             answering=self.answering,
             raised=self.raising,
             people=self.people,
@@ -282,6 +306,7 @@ class Tocsin:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
                 await incident_queries.release_steps(connection)
+                await remedies.interrupt_all(connection, self.clock())
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
@@ -291,6 +316,7 @@ class Tocsin:
         self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
+        self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
@@ -327,6 +353,7 @@ class Tocsin:
         if self._tasks:
             log.info("stopping")
         await self.scheduler.stop()
+        await self.remedying.stop()
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()

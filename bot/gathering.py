@@ -14,10 +14,11 @@ from bot.announcing import view_priority
 from bot.domain.grouping import MOST_ALONE, MOST_NAMES, join, takes_more
 from bot.domain.route import SLACK
 from bot.domain.severity import Severity
-from storage import groups, outbox
+from storage import groups, outbox, waiting
 from storage.database import Connection, Database
-from storage.groups import Group, Waiting
+from storage.groups import Group
 from storage.outbox import Lane
+from storage.waiting import Waiting
 
 _PORTION = 1000
 _REFRESH = timedelta(seconds=2)
@@ -34,13 +35,13 @@ class Gathered(Enum):
 
 async def first_waits_since(connection: Connection, lane: Lane, now: datetime) -> datetime | None:
     """When the first of those alerts began that `gather` would find; None when there is nothing to gather."""
-    return await groups.waiting_since(connection, lane, now) if lane.destination == SLACK else None
+    return await waiting.waiting_since(connection, lane, now) if lane.destination == SLACK else None
 
 
 async def gather(database: Database, connection: Connection, lane: Lane, now: datetime) -> Gathered:
     """Put alerts that wait for a lane into groups, P1 into one of their own; at most 1000 at a time."""
     taking = await groups.taking(connection, lane)
-    found = await groups.waiting(connection, lane, now, _PORTION)
+    found = await waiting.waiting(connection, lane, now, _PORTION)
     outcome = Gathered.NOTHING
     for urgent in (True, False):
         some = [each for each in found if (each.severity is Severity.CRITICAL) is urgent]
@@ -62,8 +63,8 @@ async def gather_lines(database: Database, connection: Connection, lane: Lane, n
     """Make one of the lines that wait for the thread of a group, where they are many."""
     if lane.destination != SLACK:
         return
-    for lines in await groups.crowded(connection, lane, now, MOST_ALONE, _PORTION):
-        await groups.settle_entries(connection, lines.entry_ids)
+    for lines in await waiting.crowded(connection, lane, now, MOST_ALONE, _PORTION):
+        await waiting.settle_entries(connection, lines.entry_ids)
         await outbox.add_post(
             database,
             connection,
@@ -112,7 +113,7 @@ async def _join(
     posted = not await groups.is_untouched(connection, key)
     await groups.take(connection, group.id, key, found)
     callers = [each for each in found if each.calls]
-    wanted = await groups.names_of(connection, callers, lane.destination)
+    wanted = await waiting.names_of(connection, callers, lane.destination)
     joining = join(group.names, wanted, posted=posted, called_at=group.called_at, now=now)
     says = bool(joining.called) or (joining.again and bool(callers))
     await groups.joined(connection, group.id, joining.names, now, called=says)

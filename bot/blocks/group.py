@@ -39,6 +39,7 @@ _HAPPENED: Mapping[str, str] = {
     EventKind.REOPENED: "open again",
     EventKind.UNSILENCED: "no longer silenced",
     EventKind.SEVERITY: "became P1",
+    EventKind.REMEDY_FAILED: "could not be recovered",
 }
 _COLORS = {
     Standing.OPEN: FIRING,
