@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -28,6 +29,7 @@ from bot.domain.alert import Alert
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
 from bot.following.following import Following
+from bot.grouping import Grouping
 from bot.incident_steps import IncidentSteps
 from bot.incidents import Incidents
 from bot.monitoring import Monitoring
@@ -57,6 +59,7 @@ from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
+from handlers.slack.groups import GroupDesk
 from handlers.slack.incidents import IncidentDesk
 from handlers.slack.listeners import Listeners
 from handlers.slack.overriding import SettingsDesk
@@ -70,6 +73,7 @@ from storage.schema import upgrade
 log = structlog.get_logger(__name__)
 
 _SLACK_TIMEOUT = 10
+_GATHERING = timedelta(milliseconds=300)  # that a new alert waits for others that begin with it
 
 
 class Tocsin:
@@ -110,6 +114,8 @@ class Tocsin:
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
             changed=self._changes_of,
+            prefix=slack.command_prefix,
+            gathering=_GATHERING,
             owner=owner,
         )
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
@@ -283,6 +289,15 @@ class Tocsin:
                 prefix=settings.slack.command_prefix,
             ),
             settings=self.settings_desk,
+            groups=GroupDesk(
+                grouping=Grouping(
+                    database=self.database,
+                    announcer=self.announcer,
+                    clock=self.clock,
+                    wake=self.notifier.wake,
+                ),
+                people=self.people,
+            ),
             incidents=IncidentDesk(
                 client=self.client,
                 incidents=self.incidents,

@@ -27,6 +27,7 @@ from bot.scheduled import post_payload
 from handlers.slack import modals, overriding, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
+from handlers.slack.groups import GroupDesk
 from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
 from handlers.slack.incidents import WORDS as INCIDENT_WORDS
 from handlers.slack.incidents import IncidentDesk, incident_trouble
@@ -67,6 +68,7 @@ class Listeners:
         people: People,
         silences: SilenceDesk,
         settings: SettingsDesk,
+        groups: GroupDesk,
         incidents: IncidentDesk,
         clock: Clock,
         wake: Callable[[], None],
@@ -80,6 +82,7 @@ class Listeners:
         self._people = people
         self._silences = silences
         self._settings = settings
+        self._groups = groups
         self._incidents = incidents
         self._clock = clock
         self._wake = wake
@@ -197,6 +200,8 @@ class Listeners:
             self._start(self._incidents.press(value, body, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
+        elif kind == "group" and self._is_new(body):
+            self._start(self._groups.press(name, value, body, tell), tell)
         elif kind == "alert":
             self._start(self._act(name, value, body, tell), tell)
         elif kind == "remedy":
