@@ -16,6 +16,7 @@ from bot.domain.history import History
 from bot.domain.jobs import OpenRun, Terms, past_run
 from bot.domain.observation import Observation
 from bot.domain.run import Run, RunStatus, Start, summary
+from bot.records import Records
 from bot.scheduled import PRIORITY, post_payload
 from storage import known_jobs, open_runs, outbox, runs
 from storage.database import Connection, Database
@@ -45,6 +46,7 @@ class JobBook:
     database: Database
     expectations: Expectations
     channel: str
+    records: Records
     introduced: set[str] = field(default_factory=set)
     """Jobs that need no introduction, by what was committed."""
 
@@ -68,6 +70,8 @@ class JobBook:
         ids = [run.run_id for run in reported] + [start.rid for start in starts]
         known = await runs.known(connection, {each for each in ids if each is not None})
         new = _new(reported, known)
+        if new:
+            await self.records.refresh(connection)
         pages = JobPages(
             book=self,
             connection=connection,
@@ -75,7 +79,8 @@ class JobBook:
             known=known,
             histories=await self._histories(connection, [run for run in new if is_timely(run)]),
         )
-        await runs.add_all(self.database, connection, new, now)
+        self.records.forget({run.job for run in new} - pages.histories.keys())
+        pages.numbers.extend(await runs.add_all(self.database, connection, new, now))
         names = {run.job for run in reported} | {start.job for start in starts}
         for each in await open_runs.of_jobs(connection, names):
             pages.running[each.job].append(each)
@@ -89,14 +94,21 @@ class JobBook:
 
     async def _history(self, connection: Connection, job: str, found: Sequence[Run]) -> History:
         terms = self.expectations.terms_of(job)
-        return await runs.history(
+        return await self.records.take(
             connection,
             job,
             min(run.finished_at for run in found),
             max(run.finished_at for run in found),
             window=terms.window,
-            newest=max(_looked_at(terms, run) for run in found),
+            newest=_most_looked_at(terms),
         )
+
+    def committed(self, pages: JobPages) -> None:
+        """Remember for the next batch what is stored now."""
+        for job, until in pages.judged_until.items():
+            newest = _most_looked_at(self.expectations.terms_of(job))
+            pages.histories[job].advance(min(until, pages.now), newest)
+        self.records.committed(pages.histories, pages.numbers[-1] if pages.numbers else None)
 
 
 def _new(reported: Sequence[Run], known: Collection[str]) -> list[Run]:
@@ -109,6 +121,10 @@ def _new(reported: Sequence[Run], known: Collection[str]) -> list[Run]:
         if run.run_id is not None:
             seen.add(run.run_id)
     return new
+
+
+def _most_looked_at(terms: Terms) -> int:
+    return max(_MOST_FAILURES, terms.streak)
 
 
 def _looked_at(terms: Terms, run: Run) -> int:
@@ -126,6 +142,8 @@ class JobPages:
     known: set[str]
     histories: Mapping[str, History]
     running: dict[str, list[OpenRun]] = field(default_factory=lambda: defaultdict(list))
+    numbers: list[int] = field(default_factory=list)
+    judged_until: dict[str, datetime] = field(default_factory=dict)
     _over: set[int] = field(default_factory=set)
     _heard: dict[str, tuple[bool, timedelta]] = field(default_factory=dict)
     _introduced: set[str] = field(default_factory=set)
@@ -177,6 +195,7 @@ class JobPages:
     def look_back(self, run: Run, begun: OpenRun | None, observation: Observation) -> Observation:
         """The observation of the newest run, with all that the job's record tells. `begun`: how it was announced."""
         terms = self.book.expectations.terms_of(run.job)
+        self.judged_until[run.job] = run.finished_at
         record = self.histories[run.job].record(run.finished_at, _looked_at(terms, run))
         if not run.was_refused:
             recent = replace(record, newest=record.newest[:_RECENT_RUNS])

@@ -25,6 +25,7 @@ from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, ob
 from bot.hindsight import Hindsight
 from bot.job_book import JobBook
 from bot.recording import Recorder, Report, Rulebook
+from bot.records import Records
 from bot.silence_book import SilenceBook
 from storage.alerts import StaleAlert
 from storage.database import Database, DatabaseError, is_about_content, is_cut_off
@@ -67,7 +68,12 @@ class Monitoring:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._jobs = JobBook(database=database, expectations=rulebook, channel=announcer.channel)
+        self._jobs = JobBook(
+            database=database,
+            expectations=rulebook,
+            channel=announcer.channel,
+            records=Records(database=database),
+        )
         self._recorder = Recorder(
             database=database,
             rulebook=rulebook,
@@ -274,13 +280,14 @@ class Monitoring:
 
     async def _commit(self, batch: list[_Item]) -> None:
         async with self._database.transaction() as connection:
-            stored = await self._recorder.record(connection, [item.report for item in batch])
+            recorded = await self._recorder.record(connection, [item.report for item in batch])
             failpoint.reach("before_commit")
+        self._recorder.committed(recorded)
         failpoint.reach("after_commit")
         if self.trouble is not None:
             log.info("database_writable_again")
             self.trouble = None
-        for item, new in zip(batch, stored, strict=True):
+        for item, new in zip(batch, recorded.new, strict=True):
             if item.answer is not None and not item.answer.done():
                 item.answer.set_result(new)
         self._wake()

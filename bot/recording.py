@@ -54,6 +54,15 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of a batch: False for each run or start that was known before."""
+
+    new: list[bool]
+    ledger: Ledger
+    pages: JobPages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorder:
     """Judges observations in the order in which they came, each by all that those before it have changed."""
 
@@ -66,8 +75,8 @@ class Recorder:
     clock: Clock
     _baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = field(default_factory=dict)
 
-    async def record(self, connection: Connection, batch: Sequence[Report]) -> list[bool]:
-        """Store a batch with all it changes; False for each run or start that was known before.
+    async def record(self, connection: Connection, batch: Sequence[Report]) -> Recorded:
+        """Store a batch with all it changes; call `committed` once the transaction is.
 
         Raises DatabaseError and StaleAlert; then the caller's transaction must not be committed.
         """
@@ -86,7 +95,11 @@ class Recorder:
         stored = [await self._record(ledger, pages, each) for each in batch]
         await pages.write()
         await ledger.write()
-        return stored
+        return Recorded(new=stored, ledger=ledger, pages=pages)
+
+    def committed(self, recorded: Recorded) -> None:
+        """Remember for the next batch what is stored now."""
+        self.jobs.committed(recorded.pages)
 
     def _likely_keys(self, ledger: Ledger, batch: Sequence[Report]) -> Iterator[str]:
         """Fingerprints of the alerts that a batch may be about, so that they are read together."""
