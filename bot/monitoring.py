@@ -23,8 +23,9 @@ from bot.domain.observation import Observation, cleaned
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.hindsight import Hindsight
-from bot.job_book import JobBook
+from bot.job_book import JobBook, Running
 from bot.recording import Recorder, Report, Rulebook
+from bot.ledger import Standings
 from bot.records import Records
 from bot.silence_book import SilenceBook
 from storage.alerts import StaleAlert
@@ -73,10 +74,12 @@ class Monitoring:
             expectations=rulebook,
             channel=announcer.channel,
             records=Records(database=database),
+            running=Running(database=database),
         )
         self._recorder = Recorder(
             database=database,
             rulebook=rulebook,
+            standings=Standings(database=database),
             announcer=announcer,
             silences=silences or SilenceBook(database=database),
             jobs=self._jobs,
@@ -134,6 +137,10 @@ class Monitoring:
         """
         start = cleaned_start(Start(job=job, rid=rid, at=min(at, self._clock())))
         return await self._queued(Report(observation=notice_of(start), start=start))
+
+    def may_run(self, job: str) -> bool:
+        """False when it is certain that no run of the job has begun and not ended, by what is committed."""
+        return self._jobs.may_run(job)
 
     def start(self) -> asyncio.Task[None]:
         """Begin to write; the task ends only by `stop` or by a defect."""

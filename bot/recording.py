@@ -18,7 +18,7 @@ from bot.domain.run import Run, Start
 from bot.domain.standing import Standing
 from bot.hindsight import Hindsight
 from bot.job_book import JobBook, JobPages
-from bot.ledger import Ledger
+from bot.ledger import Ledger, Standings
 from bot.silence_book import SilenceBook
 from checks.result import State, Value
 from storage import alerts, baselines
@@ -68,6 +68,7 @@ class Recorder:
 
     database: Database
     rulebook: Rulebook
+    standings: Standings
     announcer: Announcer
     silences: SilenceBook
     jobs: JobBook
@@ -82,7 +83,7 @@ class Recorder:
         """
         now = self.clock()
         observed = [each.observation for each in batch if each.start is None and each.rules is None]
-        ledger = await Ledger.open(self.database, connection, observed, now)
+        ledger = await Ledger.open(self.standings, connection, observed, now)
         unjudged = {id(each.run) for each in batch if each.past or ledger.is_late(each.observation)}
         pages = await self.jobs.open(
             connection,
@@ -100,6 +101,7 @@ class Recorder:
     def committed(self, recorded: Recorded) -> None:
         """Remember for the next batch what is stored now."""
         self.jobs.committed(recorded.pages)
+        recorded.ledger.committed(self.standings)
 
     def _likely_keys(self, ledger: Ledger, batch: Sequence[Report]) -> Iterator[str]:
         """Fingerprints of the alerts that a batch may be about, so that they are read together."""
