@@ -14,7 +14,7 @@ from bot.blocks.jobs import render_unknown_job
 from bot.domain import jobs
 from bot.domain.history import History
 from bot.domain.jobs import OpenRun, Terms, past_run
-from bot.domain.observation import Observation
+from bot.domain.observation import Observation, clean
 from bot.domain.run import Run, RunStatus, Start, summary
 from bot.records import Records
 from bot.scheduled import PRIORITY, post_payload
@@ -94,7 +94,8 @@ class JobBook:
     def measured(self, run: Run) -> Run:
         """The run with what follows from it alone, to be kept with it."""
         found = jobs.own_figures(self.expectations.terms_of(run.job), run)
-        return replace(run, fields={**run.fields, **found}) if found else run
+        figures = {name: clean(value) for name, value in found.items()}
+        return replace(run, fields={**run.fields, **figures}) if figures else run
 
     async def open(
         self,
@@ -111,8 +112,7 @@ class JobBook:
         ids = [run.run_id for run in reported] + [start.rid for start in starts]
         known = await runs.known(connection, {each for each in ids if each is not None})
         new = _new(reported, known)
-        if new:
-            await self.records.refresh(connection)
+        after = await self.records.refresh(connection) if new else None
         pages = JobPages(
             book=self,
             connection=connection,
@@ -121,7 +121,7 @@ class JobBook:
             histories=await self._histories(connection, [run for run in new if is_timely(run)]),
         )
         self.records.forget({run.job for run in new} - pages.histories.keys())
-        pages.numbers.extend(await runs.add_all(self.database, connection, new, now))
+        pages.numbers.extend(await runs.add_all(self.database, connection, new, now, after))
         names = {run.job for run in reported} | {start.job for start in starts}
         pages.asked.update(await self.running.among(connection, names))
         for each in await open_runs.of_jobs(connection, pages.asked):

@@ -172,7 +172,7 @@ class Monitoring:
 
     def _report_of(self, run: Run, *, past: bool) -> Report:
         run = self._jobs.measured(cleaned_run(run))
-        return Report(observation=cleaned(observation_of(run, self._clock())), run=run, past=past)
+        return Report(observation=observation_of(run, self._clock()), run=run, past=past)
 
     def _queued(self, report: Report) -> asyncio.Future[bool]:
         """The answer, once the report is committed."""

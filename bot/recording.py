@@ -25,6 +25,7 @@ from storage import alerts, baselines
 from storage.database import Connection, Database
 
 _BASELINE_KEPT = timedelta(minutes=10)
+_MOST_PLANS = 10_000
 
 
 class Rulebook(Protocol):
@@ -54,6 +55,16 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What a source's rules need to know, worked out once. `rules` says whose it is."""
+
+    rules: tuple[RuleGroup, ...]
+    is_templated: bool
+    needed: frozenset[str]
+    compared: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """What became of a batch: False for each run or start that was known before."""
 
@@ -74,6 +85,7 @@ class Recorder:
     jobs: JobBook
     hindsight: Hindsight
     clock: Clock
+    _plans: dict[int, _Plan] = field(default_factory=dict)
     _baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = field(default_factory=dict)
 
     async def record(self, connection: Connection, batch: Sequence[Report]) -> Recorded:
@@ -108,13 +120,22 @@ class Recorder:
         for report in batch:
             if report.start is None:
                 known = _fields_of(ledger.standing(report.observation))
-                yield from _keys(self._groups(report), report.observation, known, {})
+                groups = self._groups(report)
+                yield from _keys(self._plan(groups), report.observation, known, {})
 
     def _groups(self, report: Report) -> tuple[RuleGroup, ...]:
         if report.rules is not None:
             return report.rules
         observation = report.observation
         return self.rulebook.groups_for(observation.source, watch=observation.watch)
+
+    def _plan(self, groups: tuple[RuleGroup, ...]) -> _Plan:
+        known = self._plans.get(id(groups))
+        if known is None or known.rules is not groups:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            known = self._plans[id(groups)] = _plan_of(groups)
+        return known
 
     async def _record(self, ledger: Ledger, pages: JobPages, report: Report) -> bool:
         observation, run, begun = report.observation, report.run, None
@@ -164,15 +185,15 @@ class Recorder:
         before: Standing | None,
     ) -> Decision:
         known = _fields_of(before)
-        baseline = await self._baseline(ledger.connection, observation, groups)
-        keys = _keys(groups, observation, known, baseline)
-        needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
+        plan = self._plan(groups)
+        baseline = await self._baseline(ledger.connection, observation, plan) if plan.compared else {}
+        keys = _keys(plan, observation, known, baseline)
         memory = Memory(
             streaks=before.streaks if before is not None else {},
             previous=known,
             baseline=baseline,
             open=await ledger.alerts(keys),
-            failing=await ledger.failing(needed) if needed else frozenset(),
+            failing=await ledger.failing(plan.needed) if plan.needed else frozenset(),
             past=await self.hindsight.of(ledger.connection, observation, groups),
         )
         decision = evaluate(groups, observation, memory)
@@ -200,11 +221,11 @@ class Recorder:
         )
 
     async def _baseline(
-        self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]
+        self, connection: Connection, observation: Observation, plan: _Plan
     ) -> dict[str, float]:
         """What the fields that rules compare usually are; asked of the database every few minutes."""
         usual: dict[str, float] = {}
-        for name in baselines_of(groups):
+        for name in plan.compared:
             key = (observation.source, name)
             known = self._baselines.get(key)
             if known is None or observation.at - known[0] > _BASELINE_KEPT:
@@ -221,15 +242,22 @@ def _fields_of(before: Standing | None) -> Mapping[str, Value]:
     return before.fields if before is not None else {}
 
 
+def _plan_of(groups: tuple[RuleGroup, ...]) -> _Plan:
+    rules = [rule for group in groups for rule in group.rules]
+    return _Plan(
+        rules=groups,
+        is_templated=any(rule.resource for rule in rules),
+        needed=frozenset(name for rule in rules for name in rule.depends_on),
+        compared=baselines_of(groups),
+    )
+
+
 def _keys(
-    groups: tuple[RuleGroup, ...],
-    observation: Observation,
-    known: Mapping[str, Any],
-    baseline: Mapping[str, float],
+    plan: _Plan, observation: Observation, known: Mapping[str, Any], baseline: Mapping[str, float]
 ) -> tuple[str, ...]:
     """The fingerprints that an observation is about; few rules need its fields for them."""
-    templated = any(rule.resource for group in groups for rule in group.rules)
-    return fingerprints(groups, observation, variables(observation, known, baseline) if templated else {})
+    names = variables(observation, known, baseline) if plan.is_templated else {}
+    return fingerprints(plan.rules, observation, names)
 
 
 def _in_state(observation: Observation, state: State) -> Observation:

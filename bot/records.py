@@ -29,16 +29,20 @@ class Records:
     _size: int = 0
     _extent: Extent | None = None
 
-    async def refresh(self, connection: Connection) -> None:
-        """Forget the records that somebody else has changed since. To be called before runs are stored."""
+    async def refresh(self, connection: Connection) -> int | None:
+        """Forget the records that somebody else has changed since; to be called before runs are stored.
+
+        Returns the number of the last run, where nobody else can store another before these.
+        """
         if not self.database.is_sqlite:
-            return
+            return None
         known, found = self._extent, await runs.extent(connection)
         if known is None or found.oldest != known.oldest or found.last < known.last:
             self._forget_all()  # old runs were dropped
         elif found.last > known.last:
             self.forget(await runs.jobs_after(connection, known.last))
         self._extent = found
+        return found.last
 
     async def take(
         self,

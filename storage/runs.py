@@ -76,12 +76,19 @@ async def add(database: Database, connection: AsyncConnection, run: Run, receive
 
 
 async def add_all(
-    database: Database, connection: AsyncConnection, new: Sequence[Run], received_at: datetime
+    database: Database,
+    connection: AsyncConnection,
+    new: Sequence[Run],
+    received_at: datetime,
+    after: int | None = None,
 ) -> list[int]:
-    """Store runs and return their numbers. Raises DatabaseError when a `run_id` was stored before."""
+    """Store runs and return their numbers; `after` is the last number, where it is known. Raises DatabaseError when a `run_id` was stored before."""
     if not new:
         return []
-    numbers = await _next_numbers(database, connection, len(new))
+    if after is None:
+        numbers = await _next_numbers(database, connection, len(new))
+    else:
+        numbers = list(range(after + 1, after + 1 + len(new)))
     rows = [_stored(run, number, received_at) for run, number in zip(new, numbers, strict=True)]
     await connection.execute(_ADD, rows)
     outputs = [
