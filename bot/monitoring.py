@@ -34,7 +34,7 @@ from storage.database import Database, DatabaseError, is_about_content, is_cut_o
 log = structlog.get_logger(__name__)
 
 _LARGEST_BATCH = 256
-_GATHERED = timedelta(milliseconds=100)
+_GATHERED = timedelta(milliseconds=250)
 _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
 _SLOWEST_RETRY = timedelta(seconds=30)
