@@ -18,17 +18,26 @@ import bot
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
+from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
 from bot.config import Settings
+from bot.config.plans import plan_of, rotations_of
+from bot.config.remedybook import masker_of, remedies_of
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
+from bot.escalating import Escalating
 from bot.following.following import Following
+from bot.incident_steps import IncidentSteps
+from bot.incidents import Incidents
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.performing import Performer
 from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
+from bot.remedy_plan import RemedyPlan
+from bot.remedying import Remedying
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
 from bot.scheduler import Scheduler
@@ -38,16 +47,19 @@ from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.incidents import IncidentApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
+from handlers.slack.incidents import IncidentDesk
 from handlers.slack.listeners import Listeners
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
-from storage import alerts, outbox
+from storage import alerts, outbox, remedies
+from storage import incidents as incident_queries
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
 
@@ -67,7 +79,15 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
-        self.announcer = Announcer(database=self.database, channel=slack.channel)
+        rotations = rotations_of(settings)
+        known, mask = remedies_of(settings), masker_of(settings)
+        remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
+        self.announcer = Announcer(
+            database=self.database,
+            channel=slack.channel,
+            plan=plan_of(settings),
+            follow=remedy_plan.follow,
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -76,14 +96,15 @@ class Tocsin:
             timeout=_SLACK_TIMEOUT,
             retry_handlers=[],  # the outbox decides what is sent again
         )
+        owner = f"{socket.gethostname()}:{os.getpid()}"[:64]
         self.notifier = Notifier(
             database=self.database,
             destinations={"slack": SlackDestination(self.client)},
             default_channel=slack.channel,
             clock=clock,
-            mention=lambda mention: mention_of(mention, settings),
+            mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
-            owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            owner=owner,
         )
         rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
@@ -124,6 +145,9 @@ class Tocsin:
             clock=clock,
             wake=self.notifier.wake,
         )
+        self.escalating = Escalating(
+            database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
+        )
         self.reporting = Reporting(
             database=self.database, settings=settings, clock=clock, troubles=self.troubles
         )
@@ -142,6 +166,17 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.remedying = Remedying(
+            database=self.database,
+            announcer=self.announcer,
+            remedies=known,
+            performer=Performer(clock=clock, mask=mask),
+            run_check=self.scheduler.run_now,
+            clock=clock,
+            wake=self.notifier.wake,
+            mask=mask,
+            owner=owner,
+        )
         self.raising = Raising(
             database=self.database,
             monitoring=self.monitoring,
@@ -155,6 +190,8 @@ class Tocsin:
             jobs={name: job.ping for name, job in settings.jobs.items()},
         )
         pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
+        self.people = People(settings, self.client, clock)
+        self.incidents = self._build_incidents()
         self.http = HttpServer(
             routes=(
                 PingRoutes(addresses=addresses, pinging=pinging),
@@ -166,8 +203,31 @@ class Tocsin:
             health=self.health,
         )
         SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
+        IncidentApi(self.incidents).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
+
+    def _build_incidents(self) -> Incidents:
+        rooms, prefix = Rooms(self.client), self.settings.slack.command_prefix
+        steps = IncidentSteps(
+            database=self.database,
+            announcer=self.announcer,
+            rooms=rooms,
+            clock=self.clock,
+            wake=self.notifier.wake,
+            prefix=prefix,
+        )
+        return Incidents(
+            database=self.database,
+            announcer=self.announcer,
+            rooms=rooms,
+            steps=steps,
+            on_call=self.people.on_call,
+            clock=self.clock,
+            wake=self.notifier.wake,
+            zone=self.settings.timezone,
+            prefix=prefix,
+        )
 
     def _build_slack(self) -> None:
         settings = self.settings
@@ -178,7 +238,6 @@ class Tocsin:
             process_before_response=True,  # acknowledged at once instead of at the next 10 ms poll
             request_verification_enabled=False,  # Socket Mode has no signatures
         )
-        self.people = People(settings, self.client, self.clock)
         self.answering = Answering(
             database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
         )
@@ -187,6 +246,7 @@ class Tocsin:
             client=self.client,
             database=self.database,
             alerting=self.alerting,
+            remedying=self.remedying,
             answering=self.answering,
             raised=self.raising,
             people=self.people,
@@ -197,6 +257,12 @@ class Tocsin:
                 people=self.people,
                 clock=self.clock,
                 zone=settings.timezone,
+                prefix=settings.slack.command_prefix,
+            ),
+            incidents=IncidentDesk(
+                client=self.client,
+                incidents=self.incidents,
+                people=self.people,
                 prefix=settings.slack.command_prefix,
             ),
             clock=self.clock,
@@ -224,13 +290,18 @@ class Tocsin:
         if self.database.is_sqlite:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
+                await incident_queries.release_steps(connection)
+                await remedies.interrupt_all(connection, self.clock())
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("escalations", self.escalating.tick)
+        self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
+        self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
@@ -267,6 +338,7 @@ class Tocsin:
         if self._tasks:
             log.info("stopping")
         await self.scheduler.stop()
+        await self.remedying.stop()
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()

@@ -8,7 +8,7 @@ converge. From the claim on an entry is in doubt: whoever finds it so later look
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,15 +17,11 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from bot import failpoint
-from bot.blocks.alert import AlertContext, render_alert, render_event
-from bot.blocks.message import Message, context
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
-from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
-from bot.domain.recurrence import WINDOW, recurrence
-from bot.domain.severity import Severity
 from bot.pacing import TokenBucket
-from storage import alerts, history, outbox
+from bot.rendering import Delivery, Mentioner, Rendering
+from storage import outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
 
@@ -39,23 +35,6 @@ _FIRST_RETRY = timedelta(seconds=2)
 _SLOWEST_RETRY = timedelta(minutes=5)
 _LONGEST_REST = timedelta(seconds=30)
 _PATIENCE = 10  # how often an entry alone may hold up its lane
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """What an entry comes to when it is rendered now. `existing`: edit this instead of posting."""
-
-    message: Message
-    key: str
-    alert_id: int | None
-    existing: Sent | None = None
-    thread_ts: str | None = None
-    channel: str
-    broadcast: bool = False
-
-    def is_shown(self) -> bool:
-        """Whether the message that stands shows this already."""
-        return self.existing is not None and self.existing.shown == self.message.identity()
 
 
 @dataclass(slots=True)
@@ -100,7 +79,7 @@ class _Pace:
 
 
 class Notifier:
-    """Delivers what the outbox holds. `mention` turns a rule's `@names` into Slack's mentions."""
+    """Delivers what the outbox holds. `mention` turns names of the file into Slack's mentions."""
 
     def __init__(
         self,
@@ -109,16 +88,15 @@ class Notifier:
         destinations: Mapping[str, Destination],
         default_channel: str,
         clock: Clock,
-        mention: Callable[[str | None], str],
+        mention: Mentioner,
         owner: str,
         zone: ZoneInfo = UTC,
     ) -> None:
         self._database = database
-        self._zone = zone
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
-        self._mention = mention
+        self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone)
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}
@@ -224,7 +202,7 @@ class Notifier:
         return True
 
     async def _deliver(self, entry: Entry) -> None:
-        delivery = await self._render(entry)
+        delivery = await self._rendering.render(entry)
         if delivery is None:
             await self._record(entry, None)
             await self._settle_lines(entry)
@@ -277,7 +255,7 @@ class Notifier:
         """Nothing will be said in the thread of a message that was never to be seen."""
         if entry.kind is EntryKind.VIEW and entry.alert_id is not None:
             async with self._database.transaction() as connection:
-                await outbox.settle_lines(connection, entry.alert_id, entry.lane.destination)
+                await outbox.settle_lines(connection, entry.alert_id, entry.key)
 
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""
@@ -393,86 +371,6 @@ class Notifier:
             remedy=failed.remedy,
         )
         self.trouble = f"{failed.reason}; {failed.remedy}" if failed.remedy else failed.reason
-
-    async def _render(self, entry: Entry) -> Delivery | None:
-        """What the entry comes to now; None when there is nothing to say any more."""
-        if entry.kind is EntryKind.VIEW:
-            return await self._render_view(entry)
-        return await self._render_post(entry)
-
-    async def _render_view(self, entry: Entry) -> Delivery | None:
-        assert entry.alert_id is not None
-        now = self._clock()
-        async with self._database.snapshot() as connection:
-            alert = await alerts.get(connection, entry.alert_id)
-            standing = await outbox.sent(connection, entry.key)
-            if alert is None or (standing is None and _never_to_be_seen(alert, now)):
-                return None
-            began = await history.beginnings(connection, alert.fingerprint, now - WINDOW)
-        again = recurrence(began, self._zone)
-        around = AlertContext(now=now, recurrence=again, mention=self._mention(alert.firing.mention))
-        message = self._rerouted(render_alert(alert, around), alert.firing.channel, entry)
-        return Delivery(
-            message=message, key=entry.key, alert_id=alert.id, existing=standing, channel=entry.lane.channel
-        )
-
-    async def _render_post(self, entry: Entry) -> Delivery | None:
-        if entry.alert_id is None:
-            message = Message(text=entry.payload["text"], blocks=tuple(entry.payload["blocks"]), body=())
-            message = self._rerouted(message, entry.payload.get("channel"), entry)
-            return Delivery(
-                message=message,
-                key=entry.key,
-                alert_id=None,
-                thread_ts=entry.payload.get("thread_ts"),
-                channel=entry.lane.channel,
-            )
-        async with self._database.snapshot() as connection:
-            alert = await alerts.get(connection, entry.alert_id)
-            root = await outbox.sent(connection, outbox.view_key(entry.alert_id, entry.lane.destination))
-        if alert is None or root is None:
-            return None
-        event = _event(entry.payload["event"])
-        loud = bool(entry.payload.get("loud", event.kind is EventKind.REOPENED))
-        quiet = alert.firing.held_by is not None or alert.is_silenced(self._clock())
-        loud = loud and alert.status is Status.ACTIVE and not quiet
-        return Delivery(
-            message=render_event(event, alert, self._mention(alert.firing.mention) if loud else ""),
-            key=entry.key,
-            alert_id=alert.id,
-            thread_ts=root.ts,
-            channel=root.channel,
-            broadcast=loud and alert.severity <= Severity.HIGH,
-        )
-
-    def _rerouted(self, message: Message, wanted: str | None, entry: Entry) -> Message:
-        """Say so when a message stands in the default channel because its own cannot be used."""
-        if wanted is None or wanted == entry.lane.channel:
-            return message
-        note = f":warning: Meant for {wanted}, which cannot be posted to"
-        return Message(
-            text=f"{message.text}\n{note}",
-            blocks=message.blocks,
-            body=(*message.body, context(note)),
-            color=message.color,
-        )
-
-
-def _never_to_be_seen(alert: Alert, now: datetime) -> bool:
-    """It was silenced or held from its beginning, and is still, or ended so."""
-    if alert.firing.held_by is not None:
-        return True
-    until = now if alert.closed_at is None else alert.closed_at
-    return alert.silenced_until is not None and until < alert.silenced_until
-
-
-def _event(row: Mapping[str, Any]) -> Event:
-    return Event(
-        kind=EventKind(row["kind"]),
-        at=datetime.fromisoformat(row["at"]),
-        text=row["text"],
-        actor=row["actor"],
-    )
 
 
 def _backoff(failures: int, longest: timedelta) -> timedelta:

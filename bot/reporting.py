@@ -31,7 +31,7 @@ from bot.reports.digest import Digest, Item, Section, Series
 from bot.reports.overview import Figure, Overview, lines, worst
 from bot.reports.thresholds import measured_fields
 from checks.result import Value
-from storage import alerts, history, rollups, runs, sources, tally
+from storage import alerts, decisions, history, rollups, runs, sources, tally
 from storage.database import Connection, Database
 
 _LOOK_BACK = timedelta(days=2)
@@ -85,16 +85,19 @@ class Reporting:
             uptimes = [await self._uptime(connection, name, start, end) for name in self.settings.checks]
             jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
             ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
+            began = await alerts.opened_between(connection, start, end)
+            untold = await decisions.told_nowhere(connection, [alert.id for alert in began])
             return Digest(
                 name=self.settings.name,
                 start=start,
                 end=end,
                 sections=figures.make_figures(sections, series, before),
-                alerts=figures.alert_figures(await alerts.opened_between(connection, start, end)),
+                alerts=figures.alert_figures(began),
                 uptimes=[uptime for uptime in uptimes if uptime is not None],
                 jobs=[figures.job_figures(name, found) for name, found in ran if found.count],
                 open=await alerts.list_open(connection, 100),
                 patterns=patterns,
+                told_here=[alert for alert in began if alert.id in untold],
             )
 
     async def patterns(self, over: timedelta, end: datetime) -> Pattern:

@@ -47,6 +47,7 @@ class Entry:
     created_at: datetime
     attempts: int
     in_doubt_since: datetime | None
+    root_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +62,9 @@ class Sent:
     shown: str
 
 
-def view_key(alert_id: int, destination: str) -> str:
-    """The key of an alert's message at a destination."""
-    return f"alert:{alert_id}:{destination}"
+def view_key(alert_id: int, lane: Lane) -> str:
+    """The key of an alert's message in a lane, wherever that message had to go in the end."""
+    return f"alert:{alert_id}:{lane.destination}:{lane.channel}"
 
 
 async def mark_stale(
@@ -75,15 +76,38 @@ async def mark_stale(
     priority: int,
     now: datetime,
     due_at: datetime,
+    only_here: bool = False,
 ) -> None:
-    """Say that an alert's view must be made true again, at the latest by `due_at`."""
+    """Say that an alert's view must be made true again, at the latest by `due_at`.
+
+    With `only_here` it is let go of when its channel can be posted to no longer.
+    """
+    payload = {"channel": lane.channel, **({"only_here": True} if only_here else {})}
+    key = view_key(alert_id, lane)
+    await mark_view(database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now,
+                    due_at=due_at, alert_id=alert_id)  # fmt: skip
+
+
+async def mark_view(
+    database: Database,
+    connection: AsyncConnection,
+    *,
+    key: str,
+    lane: Lane,
+    payload: Mapping[str, Any],
+    priority: int,
+    now: datetime,
+    due_at: datetime,
+    alert_id: int | None = None,
+) -> None:
+    """Say that a message that is edited in place must be made true again; without an alert, `payload` says of what."""
     statement = database.insert(outbox).values(
-        key=view_key(alert_id, lane.destination),
+        key=key,
         kind=EntryKind.VIEW.value,
         destination=lane.destination,
         channel=lane.channel,
         alert_id=alert_id,
-        payload={},
+        payload=dict(payload),
         priority=priority,
         state="pending",
         generation=1,
@@ -121,7 +145,7 @@ async def add_post(
 ) -> bool:
     """Queue something to say once; False when its key was queued before.
 
-    With an `alert_id` it goes into that alert's thread, after the alert's own message.
+    With an `alert_id` it goes into the thread of that alert's message in this lane, after that message.
     """
     statement = database.insert(outbox).values(
         key=key,
@@ -136,6 +160,7 @@ async def add_post(
         created_at=now,
         due_at=now,
         attempts=0,
+        root_key=None if alert_id is None else view_key(alert_id, lane),
     )
     statement = statement.on_conflict_do_nothing(index_elements=["key"])
     return (await connection.execute(statement.returning(outbox.c.id))).scalar_one_or_none() is not None
@@ -149,15 +174,11 @@ def _claimable(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
     has_earlier = sa.exists().where(
         earlier.c.alert_id == outbox.c.alert_id,
         earlier.c.kind == EntryKind.POST.value,
-        earlier.c.destination == outbox.c.destination,
+        earlier.c.root_key == outbox.c.root_key,
         earlier.c.state == "pending",
         earlier.c.id < outbox.c.id,
     )
-    has_root = sa.exists().where(
-        root.c.alert_id == outbox.c.alert_id,
-        root.c.destination == outbox.c.destination,
-        root.c.key.like("alert:%"),
-    )
+    has_root = sa.exists().where(root.c.key == outbox.c.root_key)
     return sa.and_(
         outbox.c.state == "pending",
         outbox.c.due_at <= now,
@@ -234,6 +255,7 @@ async def claim(connection: AsyncConnection, lane: Lane, owner: str, now: dateti
         created_at=row.created_at,
         attempts=row.attempts,
         in_doubt_since=found.in_doubt_since,
+        root_key=row.root_key,
     )
 
 
@@ -312,16 +334,16 @@ async def move(connection: AsyncConnection, entry: Entry, channel: str) -> None:
     )
 
 
-async def settle_lines(connection: AsyncConnection, alert_id: int, destination: str) -> None:
+async def settle_lines(connection: AsyncConnection, alert_id: int, root_key: str) -> None:
     """Let go of the thread lines of an alert that ended before its message ever stood."""
     waiting = sa.and_(
         outbox.c.alert_id == alert_id,
-        outbox.c.destination == destination,
+        outbox.c.root_key == root_key,
         outbox.c.kind == EntryKind.POST.value,
         outbox.c.state == "pending",
     )
     is_over = sa.exists().where(alerts.c.id == alert_id, alerts.c.closed_at.is_not(None))
-    has_root = sa.exists().where(messages.c.key == view_key(alert_id, destination))
+    has_root = sa.exists().where(messages.c.key == root_key)
     statement = sa.update(outbox).where(waiting, is_over, sa.not_(has_root))
     await connection.execute(statement.values(state="done", leased_by=None, leased_until=None))
 
@@ -376,7 +398,8 @@ async def purge(connection: AsyncConnection, before: datetime) -> None:
         outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
     )
     await connection.execute(sa.delete(outbox).where(old))
-    gone = sa.and_(messages.c.posted_at < before, messages.c.key.not_like("alert:%"))
+    views = sa.or_(messages.c.key.like("alert:%"), messages.c.key.like("incident-view:%"))
+    gone = sa.and_(messages.c.posted_at < before, sa.not_(views))
     await connection.execute(sa.delete(messages).where(gone))
 
 

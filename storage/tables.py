@@ -198,6 +198,36 @@ alert_events = _table(
     sa.Index("ix_alert_events_alert_id", "alert_id", "id"),
 )
 
+decisions = _table(
+    "decisions",  # why an alert went where it went, and what its escalation did
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("reasons", Document, nullable=False),
+    sa.Column("outcome", Document, nullable=False),
+    sa.Index("ix_decisions_alert_id", "alert_id", "id"),
+)
+
+escalations = _table(
+    "escalations",  # how far the escalation of an open alert is
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("policy", sa.String(200), nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("paused_at", Instant),
+    sa.Index("ix_escalations_due_at", "due_at"),
+)
+
+held_alerts = _table(
+    "held_alerts",  # alerts that nobody is told of before quiet hours end
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sa.Index("ix_held_alerts_until", "until"),
+)
+
 silences = _table(
     "silences",  # those that people made, and each window of those in the file
     sa.Column("id", Id, primary_key=True),
@@ -262,6 +292,7 @@ outbox = _table(
     sa.Column("leased_by", sa.String(64)),
     sa.Column("leased_until", Instant),
     sa.Column("last_error", sa.Text),
+    sa.Column("root_key", sa.String(300)),  # of a thread's line: the message it stands under
 )
 _pending = outbox.c.state == "pending"
 sa.Index(
@@ -303,8 +334,128 @@ cursors = _table(
     sa.Column("position", Document, nullable=False),
 )
 
+incidents = _table(
+    "incidents",  # problems that got a channel of their own; kept with their reports
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("severity", sa.Integer, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("opened_by", sa.String(64), nullable=False),
+    sa.Column("asked_in", sa.String(100), nullable=False),
+    sa.Column("channel_name", sa.String(80), nullable=False),
+    sa.Column("channel_id", sa.String(64)),
+    sa.Column("closed_at", Instant),
+    sa.Column("closed_by", sa.String(64)),
+    sa.Column("root_cause", sa.Text),
+    sa.Column("resolution", sa.Text),
+    sa.Column("asked_at", Instant),
+    sa.Column("report", sa.Text),
+    sa.Index("ix_incidents_closed_at", "closed_at"),
+)
+
+incident_alerts = _table(
+    "incident_alerts",  # which alerts belong to which incident; `left_at` when the incident was closed
+    sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("joined_at", Instant, nullable=False),
+    sa.Column("joined_by", sa.String(64), nullable=False),
+    sa.Column("left_at", Instant),
+    sa.Index("ix_incident_alerts_alert_id", "alert_id"),
+)
+_belongs = incident_alerts.c.left_at.is_(None)
+sa.Index(
+    "uq_incident_alerts_open",  # an alert belongs to at most one open incident
+    incident_alerts.c.alert_id,
+    unique=True,
+    sqlite_where=_belongs,
+    postgresql_where=_belongs,
+)
+
+incident_notes = _table(
+    "incident_notes",  # an incident's own history, beside that of its alerts
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("actor", sa.String(64)),
+    sa.Index("ix_incident_notes_incident_id", "incident_id", "id"),
+)
+
+incident_steps = _table(
+    "incident_steps",  # what is still to be done in Slack for an incident: each can be done again after a kill
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("payload", Document, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("leased_until", Instant),
+    sa.Column("last_error", sa.Text),
+    sa.UniqueConstraint("incident_id", "name"),
+)
+_to_do = incident_steps.c.state == "pending"
+sa.Index(
+    "ix_incident_steps_pending",
+    incident_steps.c.due_at,
+    sqlite_where=_to_do,
+    postgresql_where=_to_do,
+)
+
 slots = _table(
     "slots",  # which occurrences of digests and heartbeats were seen to
     sa.Column("name", sa.String(100), primary_key=True),
     sa.Column("due_at", Instant, nullable=False),
+)
+
+remedy_attempts = _table(
+    "remedy_attempts",  # tries of remedies at alerts; `due_at`: when somebody must look at one again
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("remedy", sa.String(200), nullable=False),
+    sa.Column("episode", sa.Integer, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("resource", sa.String(300), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("target", sa.String(32), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("values", Document, nullable=False),
+    sa.Column("waited", sa.Boolean, nullable=False),
+    sa.Column("approved_by", sa.String(64)),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("started_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("output", sa.Text, nullable=False),
+    sa.UniqueConstraint("alert_id", "remedy", "episode", "number"),
+    sa.Index("ix_remedy_attempts_remedy_started_at", "remedy", "started_at"),
+)
+_due = remedy_attempts.c.due_at.is_not(None)
+sa.Index(
+    "ix_remedy_attempts_due_at",
+    remedy_attempts.c.due_at,
+    sqlite_where=_due,
+    postgresql_where=_due,
+)
+_under_way = sa.text("state IN ('running', 'verifying')")
+sa.Index(
+    "uq_remedy_attempts_resource",  # one attempt at a time of a remedy at a resource
+    remedy_attempts.c.remedy,
+    remedy_attempts.c.resource,
+    unique=True,
+    sqlite_where=_under_way,
+    postgresql_where=_under_way,
+)
+sa.Index(
+    "uq_remedy_attempts_target",  # and of the same action, whatever the resource
+    remedy_attempts.c.remedy,
+    remedy_attempts.c.target,
+    unique=True,
+    sqlite_where=_under_way,
+    postgresql_where=_under_way,
 )

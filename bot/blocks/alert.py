@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.blocks.message import (
     Block,
@@ -24,10 +25,13 @@ from bot.blocks.message import (
     section,
     when,
 )
+from bot.blocks.remedies import MOST_OFFERS, offer_button
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
+from bot.domain.incident import WORST_FOR_INCIDENTS, Standing
 from bot.domain.inhibition import MARK
 from bot.domain.recurrence import Recurrence
+from bot.domain.remedy import Attempt
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -49,11 +53,20 @@ _ONCE = Recurrence(count=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertContext:
-    """What an alert's message shows beside the alert: how often it came before, and whom to call."""
+    """What an alert's message shows beside the alert: how often it came before, whom to call, by when, what to approve.
+
+    `instead_of`: destinations it was meant for and that nothing can be sent to. `incident`: how it stands to
+    incidents; None where that is plain, in an incident's own channel.
+    """
 
     now: datetime
     recurrence: Recurrence = _ONCE
     mention: str = ""
+    respond_within: timedelta | None = None
+    escalates_at: datetime | None = None
+    instead_of: tuple[str, ...] = ()
+    incident: Standing | None = None
+    offers: Sequence[Attempt] = ()
 
 
 def render_alert(alert: Alert, around: AlertContext) -> Message:
@@ -67,7 +80,8 @@ def render_alert(alert: Alert, around: AlertContext) -> Message:
         body += [preformatted(item.title, item.text) for item in alert.firing.diagnostics[:_MOST_DIAGNOSTICS]]
     body.append(context(_small_print(alert, around)))
     if alert.status.is_open:
-        body.append(actions(f"alert:{alert.id}", _buttons(alert, silenced=silenced)))
+        offered = [offer_button(attempt) for attempt in around.offers[:MOST_OFFERS]]
+        body.append(actions(f"alert:{alert.id}", _buttons(alert, around, silenced=silenced) + offered))
     return Message(
         text=_text(alert, around, head),
         blocks=(section(head),),
@@ -121,7 +135,7 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
     where = code(firing.resource)
     if firing.resource != firing.source.name:
         where += f" ({firing.source.kind.value} {code(firing.source.name)})"
-    facts = [("Where", where), ("Since", when(alert.opened_at))]
+    facts = [("Where", where), ("Since", when(alert.opened_at)), *_incident_fact(around.incident)]
     if alert.count > 1:
         facts.append(("Seen", f"{alert.count} times, last {clock(alert.last_seen)}"))
     users = next((found for name in _USERS if (found := look_up(firing.fields, name)) is not None), None)
@@ -181,13 +195,18 @@ def _link(address: str, text: str) -> str:
 def _small_print(alert: Alert, around: AlertContext) -> str:
     parts = [f"Alert #{alert.id}", f"rule {code(alert.firing.rule)}", escape(alert.firing.category)]
     if alert.status is Status.ACTIVE:
-        parts.append(f"respond within {spell(RESPONSE_TIME[alert.severity])}")
+        parts.append(f"respond within {spell(around.respond_within or RESPONSE_TIME[alert.severity])}")
+    if alert.status.is_open and around.escalates_at is not None:
+        parts.append(f"escalates {clock(around.escalates_at)}")
     if again := around.recurrence.words():
         parts.append(again)
+    if around.instead_of:
+        names = escape(", ".join(around.instead_of))
+        parts.append(f":warning: meant for {names}, which nothing can be sent to, so it is told here")
     return " · ".join(parts)
 
 
-def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
+def _buttons(alert: Alert, around: AlertContext, *, silenced: bool) -> list[Block]:
     number = str(alert.id)
     acknowledged = alert.status is Status.ACKNOWLEDGED
     first = (
@@ -203,7 +222,33 @@ def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
     notes = [("Resolve with a note…", f"resolve:{number}"), ("History", f"history:{number}")]
     if not acknowledged:
         notes.insert(0, ("Acknowledge with a note…", f"acknowledge:{number}"))
-    return [first, button("Resolve", "alert:resolve", number), quiet, overflow("alert:more", notes)]
+    return [
+        first,
+        button("Resolve", "alert:resolve", number),
+        quiet,
+        *_incident_button(alert, around.incident),
+        overflow("alert:more", notes),
+    ]
+
+
+def _incident_button(alert: Alert, standing: Standing | None) -> list[Block]:
+    """For a P1 or P2: open an incident, or join the one it belongs to or those that are open."""
+    if standing is None:
+        return []
+    belongs = standing.incident is not None and standing.incident.is_open
+    if alert.severity > WORST_FOR_INCIDENTS and not belongs:
+        return []
+    label = "Join incident" if belongs else "Join incident…" if standing.others_open else "Open incident"
+    return [button(label, "alert:incident", str(alert.id))]
+
+
+def _incident_fact(standing: Standing | None) -> list[tuple[str, str]]:
+    if standing is None or standing.incident is None:
+        return []
+    incident = standing.incident
+    where = f"<#{incident.channel_id}>" if incident.channel_id else f"#{incident.channel_name}"
+    closed = "" if incident.is_open else ", closed"
+    return [("Incident", f"#{incident.id} in {where}{closed}")]
 
 
 def _text(alert: Alert, around: AlertContext, head: str) -> str:
@@ -213,6 +258,7 @@ def _text(alert: Alert, around: AlertContext, head: str) -> str:
              f"Since {when(alert.opened_at)}"]  # fmt: skip
     if alert.count > 1:
         parts.append(f"Seen {alert.count} times")
+    parts += [f"{label}: {value}" for label, value in _incident_fact(around.incident)]
     if alert.status.is_open and firing.flapping:
         parts.append(f"Flapping: {firing.flapping}")
     if alert.status.is_open and (steps := _steps(alert)):
@@ -235,11 +281,16 @@ _LINES = {
     EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
     EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
+    EventKind.INCIDENT: ":fire: {who} made this part of an incident",
+    EventKind.REMEDY: ":wrench: Recovery",
+    EventKind.REMEDY_APPROVED: ":wrench: {who} approved the recovery",
+    EventKind.REMEDY_FAILED: ":rotating_light: Recovery failed",
+    EventKind.ESCALATED: ":mega: Escalated",
 }
 
 
 def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
-    """A line of an alert's thread. `mention` is whom a problem that came back must reach."""
+    """A line of an alert's thread. `mention` is whom a problem that came back, or that nobody takes, must reach."""
     line = _LINES[event.kind].format(who=person(event.actor))
     if event.kind is EventKind.UNSILENCED and event.actor is None:
         line = ":bell: The silence is over"
@@ -250,7 +301,8 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
         line += f": {_localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
-    if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED):
+    calling = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED, EventKind.REMEDY_FAILED)
+    if mention and event.kind in calling:
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
 

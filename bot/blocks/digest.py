@@ -32,6 +32,7 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
         texts.append(f"{outside(title, 150)}: " + "; ".join(f"{label} {value}" for label, value in pairs))
     for title, text in (
         ("Alerts", _alerts(digest.alerts)),
+        ("Told only here", _told_here(digest.told_here)),
         ("Uptime", _uptimes(digest.uptimes)),
         ("Jobs", _jobs(digest.jobs)),
     ):
@@ -77,6 +78,18 @@ def _alerts(figures: AlertFigures) -> str:
         f", after {mean:.0f} min on average" if mean is not None else ""
     )
     return f"{figures.total} began: {by}{ended}"
+
+
+def _told_here(alerts: Sequence[Alert]) -> str:
+    """The alerts that a route sends to the digest alone."""
+    shown = [
+        f"{SEVERITY_EMOJI[alert.severity]} *{alert.severity.priority}* {outside(alert.firing.title, 120)} · "
+        f"#{alert.id}, {'once' if alert.count == 1 else f'{alert.count} times'}, {alert.status.value}"
+        for alert in sorted(alerts, key=lambda alert: (alert.severity, -alert.count))[:_MOST]
+    ]
+    if len(alerts) > _MOST:
+        shown.append(f"… and {len(alerts) - _MOST} more")
+    return "\n".join(shown)
 
 
 _WORD = {

@@ -14,6 +14,7 @@ from bot.config.settings import Settings
 from bot.config.suggest import near_or_choices
 from bot.domain.condition import compile_condition
 from bot.domain.forecast import accumulates
+from bot.domain.severity import Severity, parse_severity
 
 # What rules see of every observation, whatever its kind.
 _COMMON = (
@@ -37,6 +38,7 @@ def warnings(settings: Settings) -> tuple[Mistake, ...]:
         *_open_door(settings),
         *_nothing_unusual(settings),
         *_nothing_ahead(settings),
+        *_routing(settings),
         *_without_cursor(settings),
     ]
     return tuple(sorted(set(found), key=lambda found: (found.line, found.column, found.path)))
@@ -205,6 +207,36 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+_SEVERITY_TEXT = re.compile(r"""\bseverity\s*(?:==|!=)\s*(["'])(.*?)\1""")
+_SEVERITY_WORDS = tuple(severity.word for severity in Severity)
+
+
+def _routing(settings: Settings) -> Iterator[Mistake]:
+    """Routes that lead nowhere, and conditions over an alert that no severity can meet."""
+    conditions: list[tuple[Path, str]] = []
+    for index, route in enumerate(settings.routes):
+        conditions.append((("routes", index, "match"), route.match or ""))
+        if "digest" in route.to and settings.digest is None:
+            yield settings.document.mistake(
+                ("routes", index, "to"), "no digest is posted", 'add digest: {at: "09:00"}'
+            )
+    conditions += [(("silences", index, "match"), each.match) for index, each in enumerate(settings.silences)]
+    conditions += [(("remedies", name, "when"), each.when) for name, each in settings.remedies.items()]
+    for path, condition in conditions:
+        for _, word in _SEVERITY_TEXT.findall(condition):
+            if word not in _SEVERITY_WORDS:
+                yield settings.document.mistake(
+                    path, f"no alert has the severity {word!r} here", _severity_hint(word)
+                )
+
+
+def _severity_hint(word: str) -> str:
+    try:
+        return f"write '{parse_severity(word).word}'"
+    except ValueError:
+        return f"write one of {', '.join(_SEVERITY_WORDS)}"
 
 
 def _without_cursor(settings: Settings) -> Iterator[Mistake]:

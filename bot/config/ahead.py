@@ -6,10 +6,7 @@ from bot.config.mistake import Mistake
 from bot.config.settings import Settings
 
 _SECTIONS = {
-    "routes": "every alert goes to Slack",
-    "destinations": "every alert goes to Slack",
-    "escalation": "nobody else is called when nobody acknowledges",
-    "remedies": "nothing is recovered by itself",
+    "destinations": "what routes send to them alone is told in Slack instead",
     "checkins": "no cards are posted",
     "checklists": "no checklists are posted",
 }

@@ -159,6 +159,7 @@ def _rule(
         severity=severity,
         category=job.category or category,
         mention=" ".join(job.mention) or None,
+        tags=job.tags,
         channel=job.channel,
         runbook=job.runbook,
         recommendations=job.recommendations or steps,

@@ -47,9 +47,14 @@ class EventKind(StrEnum):
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
     EXPIRED = "expired"
+    REMEDY = "remedy"
+    REMEDY_APPROVED = "remedy_approved"
+    REMEDY_FAILED = "remedy_failed"
+    ESCALATED = "escalated"
     FLAPPING = "flapping"
     STEADY = "steady"
     RELEASED = "released"
+    INCIDENT = "incident"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,8 @@ class Digest:
     jobs: Sequence[JobFigures]
     open: Sequence[Alert]
     patterns: Pattern | None = None
+    told_here: Sequence[Alert] = ()
+    """Alerts that began in the period and were told nowhere before."""
 
 
 def make_figures(

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.blocks.detail import render_check, render_job
+from bot.blocks.duty import render_oncall
 from bot.blocks.message import Block, Message, actions, button, context, outside, section
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
 from bot.blocks.patterns import render_patterns
 from bot.blocks.runs import render_runs
 from bot.blocks.thresholds import render_thresholds
+from bot.config.plans import rotations_of
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
+from bot.domain.oncall import duty
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.reporting import Reporting
 from handlers.slack.asking import NotUnderstood, closest_word, find_name, listed, parse_length, parse_logs
@@ -25,7 +28,20 @@ from storage.database import Database
 
 HEARTBEAT = "heartbeat_check"
 _MOST_CHOICES = 5
-WORDS = ("status", "logs", "alerts", "silence", "silences", "patterns", "thresholds", "help", HEARTBEAT)
+WORDS = (
+    "status",
+    "logs",
+    "alerts",
+    "silence",
+    "silences",
+    "incident",
+    "incidents",
+    "oncall",
+    "patterns",
+    "thresholds",
+    "help",
+    HEARTBEAT,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +65,9 @@ class Answering:
                 return await self._logs(text)
             case "alerts":
                 return await self._alerts()
-            case "silence" | "silences":
+            case "oncall" | "on-call":
+                return self.oncall()
+            case "silence" | "silences" | "incident" | "incidents":
                 return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
             case "patterns":
                 return await self._patterns(text)
@@ -148,6 +166,14 @@ class Answering:
             return self.help(_ours(str(error)))
         return render_thresholds(await self.reporting.thresholds(over), math.ceil(over / timedelta(days=1)))
 
+    def oncall(self) -> Message:
+        """Who is on call, and who follows when."""
+        rotations = rotations_of(self.settings)
+        if not rotations:
+            return self.help("Nobody takes turns here: the configuration has no `oncall:`.")
+        now = self.clock()
+        return render_oncall({name: duty(rotation, now) for name, rotation in rotations.items()})
+
     def help(self, trouble: str = "", choices: Sequence[str] = ()) -> Message:
         """What can be asked, in examples; `choices` are questions that may have been meant, as buttons."""
         prefix = self.settings.slack.command_prefix
@@ -158,8 +184,10 @@ class Answering:
             f"`/{prefix}-logs parse_orders failed 24h 20` a job's failed runs of 24 hours, 20 of them",
             f'`/{prefix}-logs yesterday "disk full"` the runs of a day that said something',
             f"`/{prefix} alerts` what is open",
+            f"`/{prefix} oncall` who is on call, and who follows when",
             f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
             f"`/{prefix} silences` what is silenced, by whom, why and until when",
+            f"`/{prefix} incident list` the incidents; `/{prefix} incident report 3` sends a report as a file",
             f"`/{prefix} patterns 30d` when and about what alerts came",
             f"`/{prefix} thresholds` which limits the last 30 days speak for",
             f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",

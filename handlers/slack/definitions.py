@@ -22,7 +22,7 @@ COMMANDS = (
     Command(
         ending="",
         description="How things stand, and everything else Tocsin can do",
-        usage_hint="status | logs | alerts | alert | silence | silences | patterns | thresholds | help",
+        usage_hint="status | logs | alerts | alert | silence | silences | oncall | patterns | thresholds | help",
     ),
     Command(
         ending="-status",
@@ -53,7 +53,7 @@ BOT_SCOPES = (
     "usergroups:read",
     "users:read",
 )
-OPTIONAL_BOT_SCOPES = ("channels:manage",)
+OPTIONAL_BOT_SCOPES = ("channels:manage", "pins:write")  # channels of incidents, and what is pinned there
 APP_TOKEN_SCOPE = "connections:write"  # noqa: S105 - a scope's name
 
 EVENTS = ("app_home_opened", "app_mention", "message.channels", "message.groups", "message.im")

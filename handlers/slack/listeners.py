@@ -16,15 +16,20 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.alerting import Alerting, UnknownAlert
 from bot.blocks.message import Message, outside
 from bot.blocks.overview import render_overview
+from bot.blocks.remedies import parse_offer
 from bot.domain import recurrence as lately
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.run_filter import RunFilter
 from bot.raising import Raising
+from bot.remedying import Remedying
 from bot.scheduled import post_payload
 from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
+from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
+from handlers.slack.incidents import WORDS as INCIDENT_WORDS
+from handlers.slack.incidents import IncidentDesk, incident_trouble
 from handlers.slack.modals import Origin
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
@@ -55,10 +60,12 @@ class Listeners:
         client: AsyncWebClient,
         database: Database,
         alerting: Alerting,
+        remedying: Remedying,
         answering: Answering,
         raised: Raising,
         people: People,
         silences: SilenceDesk,
+        incidents: IncidentDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -66,9 +73,11 @@ class Listeners:
         self._client = client
         self._database = database
         self._alerting = alerting
+        self._remedying = remedying
         self._answering = answering
         self._people = people
         self._silences = silences
+        self._incidents = incidents
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
@@ -154,6 +163,8 @@ class Listeners:
         first, rest = first_word(word, text)
         if first in WORDS:
             return await self._silences.command(first, rest, body)
+        if first in INCIDENT_WORDS:
+            return await self._incidents.command(rest, body)
         return await self._answering.answer(word, text)
 
     # Buttons ----------------------------------------------------------------------------------------------
@@ -175,10 +186,14 @@ class Listeners:
             self._start(self._ask(value, body, respond), tell)
         elif kind == "silence":
             self._start(self._change_silence(name, value, body, respond, tell), tell)
+        elif kind == "incident":
+            self._start(self._incidents.press(value, body, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
             self._start(self._act(name, value, body, tell), tell)
+        elif kind == "remedy":
+            self._start(self._approve(value, body, tell), tell)
         else:
             log.info("button_unknown", action_id=action.get("action_id"))
 
@@ -235,12 +250,27 @@ class Listeners:
         if name != "history" and (no := await self._people.refusal(_PERMISSION.get(name, name), body)):
             await tell(f":lock: {no}")
             return
+        if name == "incident":
+            await self._incidents.press_alert(alert, body, tell)
+            return
         if asks or name == "history":
             await self._open(name, alert, body)
             return
         change = self._changes.get(name)
         if change is not None:
             await self._tell_refusal(await change(number, str(body["user"]["id"]), None), tell)
+
+    async def _approve(self, value: str, body: Body, tell: Callable[[str], Awaitable[None]]) -> None:
+        """A press on the button that runs a remedy."""
+        try:
+            attempt_id, target = parse_offer(value)
+        except ValueError:
+            log.info("offer_unknown", value=value[:100])
+            return
+        if no := await self._people.refusal("remedy", body):
+            await tell(f":lock: {no}")
+        elif no := await self._remedying.approve(attempt_id, target, str(body["user"]["id"])):
+            await tell(no)
 
     async def _tell_refusal(self, outcome: Change | Refusal, tell: Callable[[str], Awaitable[None]]) -> None:
         """Nothing changed: say why, and make the message true, for it showed a button too many."""
@@ -290,6 +320,9 @@ class Listeners:
         await ack()
         if body.get("type") != "view_submission":
             return
+        if view.get("callback_id") in INCIDENT_WINDOWS:
+            self._submit_incident(view, body)
+            return
         if view.get("callback_id") == raising.CALLBACK:
             self._submit_raised(view, str(body["user"]["id"]))
             return
@@ -325,6 +358,12 @@ class Listeners:
             return
         await ack()
         self._start(self._silences.submit(view, body), tell)
+
+    def _submit_incident(self, view: Body, body: Body) -> None:
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(**incident_trouble(view, body, text))
+
+        self._start(self._incidents.submit(view, body), tell)
 
     def _submit_raised(self, view: Body, user: str) -> None:
         channel = raising.origin(view)
@@ -376,6 +415,8 @@ class Listeners:
         """The answer to something said; nothing said to Tocsin changes a silence."""
         if text.strip().lower() == "silences":
             return await self._silences.list()
+        if text.strip().lower() in ("incidents", "incident list"):
+            return await self._incidents.list()
         return await self._answering.answer("", text)
 
     async def _reply(

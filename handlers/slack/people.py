@@ -10,12 +10,17 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.message import outside
+from bot.config.plans import rotations_of
+from bot.config.references import is_person_id
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
+from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = timedelta(minutes=5)
+_WORDS = {"incident": "open, join or close incidents", "remedy": "run remedies"}
 
 
 class People:
@@ -37,7 +42,17 @@ class People:
         allowed: Sequence[str] | None = getattr(self._settings.permissions, action, None)
         if allowed is None or await self._holds(allowed, str(user.get("id"))):
             return None
-        return f"You may not {action} here. Ask {_listed(allowed)}."
+        return f"You may not {_WORDS.get(action, action)} here. Ask {_listed(allowed)}."
+
+    async def on_call(self, names: Sequence[str]) -> list[str]:
+        """Users on call at this moment: of the rotations among some names, of all of them when none is named."""
+        rotations = rotations_of(self._settings)
+        meant = [name for name in dict.fromkeys(names) if name in rotations] or list(rotations)
+        now, found = self._clock(), dict[str, None]()
+        for entry in expand([on_call(rotations[name], now) for name in meant], self._settings):
+            members = sorted(await self._members(entry)) if entry.startswith("S") else [entry]
+            found |= dict.fromkeys(member for member in members if is_person_id(member))
+        return list(found)
 
     async def _holds(self, allowed: Sequence[str], user: str) -> bool:
         for entry in expand(allowed, self._settings):
@@ -72,14 +87,23 @@ def expand(names: Sequence[str], settings: Settings) -> list[str]:
     return found
 
 
-def mention_of(mention: str | None, settings: Settings) -> str:
-    """Slack's way to call the people of a rule's mention; each once."""
-    names = (mention or "").replace("@", " ").split()
+def mention_of(
+    names: Sequence[str], settings: Settings, rotations: Mapping[str, Rotation], now: datetime
+) -> str:
+    """Slack's way to call people by their names, each once; a rotation is whoever is on call at this instant."""
     everybody = {"here", "channel", "everyone"}
     called = [f"<!{name}>" for name in names if name in everybody]
-    for entry in expand([name for name in names if name not in everybody], settings):
-        called.append(f"<!subteam^{entry}>" if entry.startswith("S") else f"<@{entry}>")
+    present = [on_call(rotations[name], now) if name in rotations else name for name in names]
+    for entry in expand([name for name in present if name not in everybody], settings):
+        called.append(_called(entry))
     return " ".join(dict.fromkeys(called))
+
+
+def _called(entry: str) -> str:
+    """A user group, a user, or a name that the file no longer has: that one can only be read."""
+    if not is_person_id(entry):
+        return outside(f"@{entry}", 80)
+    return f"<!subteam^{entry}>" if entry.startswith("S") else f"<@{entry}>"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -330,12 +330,13 @@ def test_a_problem_that_was_seen_often_says_so_at_its_end() -> None:
     assert "was seen 60 times." in line(EventKind.RECOVERED, replace(usual(), count=60))
 
 
-def test_a_problem_that_comes_back_or_is_heard_again_may_ping_and_nothing_else_does() -> None:
+LOUD = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED, EventKind.REMEDY_FAILED)
+
+
+def test_only_a_problem_that_comes_back_is_heard_again_is_not_taken_or_not_mended_may_ping() -> None:
     for kind in EventKind:
         message = render_event(Event(kind=kind, at=LATER, text="x"), usual(), "<!here>")
-        assert pings(message) == (
-            {"<!here>"} if kind in (EventKind.REOPENED, EventKind.UNSILENCED) else set()
-        )
+        assert pings(message) == ({"<!here>"} if kind in LOUD else set())
 
 
 @pytest.mark.parametrize("kind", list(EventKind))

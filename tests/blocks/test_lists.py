@@ -228,6 +228,22 @@ def test_a_digest_puts_what_needs_somebody_first_and_the_figures_after() -> None
     assert "Data Pipeline: CSV rows 1,234; Valid no data" in message.text
 
 
+def test_a_digest_lists_what_nobody_was_told_of_before_with_the_worst_first() -> None:
+    lesser = [
+        replace(alert(number, title=f"small {number}", severity=Severity.LOW), count=number)
+        for number in range(1, 13)
+    ]
+    message = render_digest(
+        digest(told_here=[*lesser, alert(99, title="medium", severity=Severity.MEDIUM)]), LOS_ANGELES
+    )
+    text = shown(message)
+    section = text[text.index("*Told only here*") :]
+    assert section.splitlines()[1] == ":large_yellow_circle: *P3* medium · #99, once, active"
+    assert section.splitlines()[2] == ":large_blue_circle: *P4* small 12 · #12, 12 times, active"
+    assert "… and 3 more" in section
+    assert "Told only here" not in shown(render_digest(digest(), LOS_ANGELES))
+
+
 def test_slack_takes_the_longest_digest_and_says_that_more_does_not_fit() -> None:
     figures = [DigestFigure(label=HOSTILE, value=HOSTILE * 100) for _ in range(40)]
     worst = digest(

@@ -26,7 +26,7 @@ from tests.config.reading import read
         ("alerts:\n  - {name: a, condition: x > 1}\n  - {name: b, condition: x > 1}\n",
          "3: alerts[1]: this rule is never reached: the one on line 2 takes everything it would; "
          "move it up, or give the other continue: true"),
-        ("routes:\n  - {to: slack}\n  - {match: severity == 'critical', to: digest}\n",
+        ("routes:\n  - {to: slack}\n  - {match: severity == 'critical', to: '#ops'}\n",
          "3: routes[1]: this route is never reached: the one on line 2 takes everything it would; "
          "move it up, or give the other continue: true"),
         ("destinations:\n  m: {url: ''}\n", "2: destinations.m.url: the address is empty, so nothing is sent there"),
@@ -43,6 +43,12 @@ from tests.config.reading import read
         ("metrics: {measurements: {m: {from: nowhere}}}\n",
          '1: metrics.measurements.m.from: no check or job is named "nowhere"; there is only host'),
         ("escalation:\n  page: {steps: []}\n", "2: escalation.page: no route leads here; add escalation: page to a route"),
+        ("routes:\n  - {match: severity == 'low', to: [digest]}\n",
+         '2: routes[0].to: no digest is posted; add digest: {at: "09:00"}'),
+        ("routes:\n  - {match: severity == 'WARNING' && count > 2, to: slack}\n",
+         "2: routes[0].match: no alert has the severity 'WARNING' here; write 'medium'"),
+        ("routes:\n  - {match: severity != 'urgent', to: slack}\n",
+         "2: routes[0].match: no alert has the severity 'urgent' here; write one of critical, high, medium, low"),
         ("http: {bind: '0.0.0.0:80'}\n",
          "1: http.bind: other machines can reach it, and without a token the API answers nobody; set http.token"),
         ("jobs: {}\nrun_logs: [{sql: 'sqlite:///a.db', query: SELECT id AS cursor FROM a}]\n",
