@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from bot.config.rulebook import Rulebook
 from bot.domain.alert import Alert
 from bot.domain.alert_search import alerts_meant, number_meant
 from bot.domain.clock import Clock
+from bot.domain.observation import Source
 from bot.domain.plan import Plan
 from bot.domain.recurrence import WINDOW, recurrence
-from bot.domain.rule import Rule, Streak
+from bot.domain.rule import Rule, RuleGroup, Streak
 from bot.domain.why import Decided, Why
 from bot.reports.alert_detail import AlertDetail
 from storage import alerts, decisions, escalations, history, sources
@@ -20,12 +22,18 @@ from storage.database import Connection, Database
 _MOST_SIMILAR = 5
 
 
+class Rules(Protocol):
+    """The rules that hold now."""
+
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explaining:
     """Reads what was decided about alerts. Raises DatabaseError."""
 
     database: Database
-    rules: Rulebook
+    rules: Rules
     plan: Plan
     clock: Clock
 
@@ -76,6 +84,8 @@ class Looking:
     database: Database
     clock: Clock
     zone: ZoneInfo
+    changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: ()
+    """What was changed of an alert's rule at run time, in words."""
 
     async def get(self, number: int) -> Alert | None:
         """An alert by its number."""
@@ -102,6 +112,7 @@ class Looking:
                 alert=alert,
                 at=now,
                 recurrence=recurrence(began, self.zone),
+                changed=self.changed(alert),
                 events=await alerts.history(connection, alert.id),
                 before=before,
                 times_before=times_before,

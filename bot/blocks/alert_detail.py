@@ -34,7 +34,9 @@ _PART = 2500
 def detail_blocks(detail: AlertDetail) -> list[Block]:
     """What a window shows."""
     alert = detail.alert
-    shown = render_alert(alert, AlertContext(now=detail.at, recurrence=detail.recurrence))
+    shown = render_alert(
+        alert, AlertContext(now=detail.at, recurrence=detail.recurrence, changed=detail.changed)
+    )
     own = [block for block in (*shown.blocks, *shown.body) if block["type"] not in ("actions", "rich_text")]
     small_print, own = own[-1], own[:-1]
     blocks = [*own, actions(f"alert:{alert.id}", _buttons(alert, shown))]
@@ -54,7 +56,9 @@ def detail_blocks(detail: AlertDetail) -> list[Block]:
 
 def render_detail(detail: AlertDetail, note: str = "") -> Message:
     """The same as an answer to a question."""
-    shown = render_alert(detail.alert, AlertContext(now=detail.at, recurrence=detail.recurrence))
+    shown = render_alert(
+        detail.alert, AlertContext(now=detail.at, recurrence=detail.recurrence, changed=detail.changed)
+    )
     lines = ["Timeline", *timeline(detail.alert, detail.events)[-10:]]
     if detail.before:
         lines += ["The same before", *_similar(detail.before)]

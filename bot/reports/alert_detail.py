@@ -23,6 +23,7 @@ class AlertDetail:
     at: datetime
     events: Sequence[Event] = ()
     recurrence: Recurrence = _ONCE
+    changed: tuple[str, ...] = ()
     before: Sequence[Alert] = ()
     times_before: int = 0
     elsewhere: Sequence[Alert] = ()

@@ -19,6 +19,7 @@ from bot.why import Explaining, Looking
 from handlers.slack import modals
 from handlers.slack.incidents import IncidentDesk
 from handlers.slack.modals import DETAILS, Origin, origin_channel
+from handlers.slack.overriding import PERMISSION, SettingsDesk
 from handlers.slack.people import LOOK, People
 from handlers.slack.work import Tell
 
@@ -26,7 +27,12 @@ log = structlog.get_logger(__name__)
 
 Body = dict[str, Any]
 _LOOKS = ("details", "history", "why")
-_PERMISSION = {"unacknowledge": "acknowledge", "unsilence": "silence", **dict.fromkeys(_LOOKS, LOOK)}
+_PERMISSION = {
+    "unacknowledge": "acknowledge",
+    "unsilence": "silence",
+    "threshold": PERMISSION,
+    **dict.fromkeys(_LOOKS, LOOK),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,7 @@ class AlertDesk:
     people: People
     incidents: IncidentDesk
     remedying: Remedying
+    settings: SettingsDesk
 
     async def press(self, name: str, value: str, body: Body, tell: Tell) -> None:
         """A button of an alert. `more` is its menu, whose options are `what:number`; `note:what` asks for a note."""
@@ -56,6 +63,8 @@ class AlertDesk:
             await tell(f":lock: {no}")
         elif name == "incident":
             await self.incidents.press_alert(alert, body, tell)
+        elif name == "threshold":
+            await self.settings.open(alert, body)
         elif asks or name in _LOOKS:
             await self._open(name, alert, body)
         elif (change := self._changes().get(name)) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from bot.blocks.alert_detail import render_detail
 from bot.blocks.detail import render_check, render_job
 from bot.blocks.duty import render_oncall
 from bot.blocks.message import Block, Message, actions, button, context, noted, outside, section
+from bot.blocks.overrides import with_changes
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
 from bot.blocks.patterns import render_patterns
 from bot.blocks.results import render_results
@@ -49,6 +50,8 @@ class Answering:
     looking: Looking
     explaining: Explaining
     clock: Clock
+    changed: Callable[[Source], Sequence[str]] = lambda _source: ()
+    """What was changed of a check or a job at run time, in words."""
 
     async def heartbeat(self) -> Message:
         """The one line that says whether all is well."""
@@ -102,8 +105,8 @@ class Answering:
         exact = name.lower().startswith(text.strip().strip('`"').lower())
         note = "" if exact else f"You wrote `{outside(text.strip(), 60)}`; this is `{outside(name, 100)}`."
         if source.kind is SourceKind.JOB:
-            return render_job(await self.reporting.job(name), note)
-        return render_check(await self.reporting.check(name), note)
+            return with_changes(render_job(await self.reporting.job(name), note), self.changed(source))
+        return with_changes(render_check(await self.reporting.check(name), note), self.changed(source))
 
     async def named(self, text: str) -> list[str]:
         """Questions about what these words name: a check, a job or an alert."""

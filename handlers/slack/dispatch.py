@@ -9,6 +9,7 @@ from bot.blocks.message import Message, noted, outside
 from handlers.slack.answering import Answering
 from handlers.slack.audit_desk import AuditDesk
 from handlers.slack.incidents import IncidentDesk
+from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import LOOK, People
 from handlers.slack.raising import Raiser
 from handlers.slack.silences import SilenceDesk
@@ -22,6 +23,7 @@ def handlers_of(
     answering: Answering,
     silences: SilenceDesk,
     incidents: IncidentDesk,
+    settings: SettingsDesk,
     raiser: Raiser,
     audits: AuditDesk,
 ) -> dict[str, Handler]:
@@ -41,6 +43,15 @@ def handlers_of(
 
     async def oncall(_question: Question) -> Message:
         return answering.oncall()
+
+    async def set_(question: Question) -> Message:
+        return await settings.command("set", question.text, question.asker)
+
+    async def unset(question: Question) -> Message:
+        return await settings.command("unset", question.text, question.asker)
+
+    async def overrides(question: Question) -> Message:
+        return await settings.command("overrides", question.text, question.asker)
 
     async def patterns(question: Question) -> Message:
         return await answering.patterns(question.text)
@@ -69,6 +80,9 @@ def handlers_of(
         "silences": silences_listed,
         "incident": incidents.command,
         "incidents": incidents.command,
+        "set": set_,
+        "unset": unset,
+        "overrides": overrides,
         "alert": raiser.command,
         "audit": audits.answer,
         "help": help_,

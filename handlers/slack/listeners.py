@@ -11,16 +11,18 @@ import structlog
 from slack_bolt.app.async_app import AsyncApp
 
 from bot.domain.run_filter import RunFilter
-from handlers.slack import raising
+from handlers.slack import overriding, raising
 from handlers.slack.alert_desk import AlertDesk
 from handlers.slack.answering import Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.dispatch import Dispatch
+from handlers.slack.groups import GroupDesk
 from handlers.slack.hearing import Hearing
 from handlers.slack.home import Home
 from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
 from handlers.slack.incidents import IncidentDesk, incident_trouble
 from handlers.slack.modals import Origin
+from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
 from handlers.slack.responding import answer_with
@@ -45,6 +47,8 @@ class Desks:
     alerts: AlertDesk
     silences: SilenceDesk
     incidents: IncidentDesk
+    settings: SettingsDesk
+    groups: GroupDesk
     raiser: Raiser
     runs: RunWindow
     hearing: Hearing
@@ -105,6 +109,8 @@ class Listeners:
             "silence": lambda: self._change_silence(name, value, body, respond, tell),
             "incident": lambda: self._desks.incidents.press(value, body, tell),
             "remedy": lambda: self._desks.alerts.approve(value, body, tell),
+            "override": lambda: self._change_setting(name, value, body, respond, tell),
+            "group": lambda: self._press_group(name, value, body, tell),
             "run": lambda: self._show_run(name, value, body, tell),
             "alert": lambda: self._press_alert(name, value, body, tell),
         }.get(kind)
@@ -136,6 +142,15 @@ class Listeners:
             await answer_with(respond, message, replace_original=True)
         await self._show_home_again(body)
 
+    async def _change_setting(self, name: str, value: str, body: Body, respond: Any, tell: Tell) -> None:
+        message = await self._desks.settings.press(name, value, body, tell)
+        if message is not None:
+            await answer_with(respond, message, replace_original=True)
+
+    async def _press_group(self, name: str, value: str, body: Body, tell: Tell) -> None:
+        if self._is_new(body):
+            await self._desks.groups.press(name, value, body, tell)
+
     async def _show_home_again(self, body: Body) -> None:
         if (body.get("view") or {}).get("type") == "home":
             await self._desks.home.show_again(str(body["user"]["id"]))
@@ -161,8 +176,8 @@ class Listeners:
     # Windows ----------------------------------------------------------------------------------------------
 
     async def _on_view(self, ack: Any, body: Body, view: Body) -> None:
-        if view.get("callback_id") == WINDOW:
-            await self._on_silence_window(ack, body, view)
+        if view.get("callback_id") in (WINDOW, overriding.WINDOW):
+            await self._on_checked_window(ack, body, view)
             return
         await ack()
         if body.get("type") != "view_submission":
@@ -198,21 +213,25 @@ class Listeners:
     async def _raise(self, view: Body, user: str, tell: Tell) -> None:
         await tell(await self._desks.raiser.submit(view, user))
 
-    async def _on_silence_window(self, ack: Any, body: Body, view: Body) -> None:
+    async def _on_checked_window(self, ack: Any, body: Body, view: Body) -> None:
         """What cannot be read is said in the window, which stays open."""
         if body.get("type") != "view_submission":
             await ack()
             return
+        desk: SilenceDesk | SettingsDesk = self._desks.silences
+        block = "match"
+        if view["callback_id"] == overriding.WINDOW:
+            desk, block = self._desks.settings, "value"
         try:
-            wrong = await self._desks.silences.mistakes(view)
+            wrong = await desk.mistakes(view)
         except (DatabaseError, OSError) as error:
             log.error("request_failed", reason=str(getattr(error, "orig", None) or error))
-            wrong = {"match": "Tocsin cannot use its database at present. Nothing was changed; try again."}
+            wrong = {block: "Tocsin cannot use its database at present. Nothing was changed; try again."}
         if wrong:
             await ack(response_action="errors", errors=wrong)
             return
         await ack()
-        self._work.start(self._desks.silences.submit(view, body), teller(self._client, body))
+        self._work.start(desk.submit(view, body), teller(self._client, body))
 
     # Messages, mentions, Home -----------------------------------------------------------------------------
 

@@ -110,6 +110,13 @@ WORDS = (
     Word(name="thresholds", also=("threshold",), examples=(
         Example(gives="which limits the last 30 days speak for"),
     )),
+    Word(name="set", aloud=False, acts=True, examples=(
+        Example(rest="host.cpu_percent 90 because …", gives="change a setting while I run; `unset` takes it back"),
+    )),
+    Word(name="unset", aloud=False, acts=True, hinted=False),
+    Word(name="overrides", also=("override",), aloud=False, examples=(
+        Example(gives="what is changed, by whom and why; `overrides yaml` to put it into the file"),
+    )),
     Word(name="audit", aloud=False, examples=(
         Example(rest="#12 7d", gives="who did what: to an alert, by a person (`@alex`), or at all"),
     )),
