@@ -15,7 +15,6 @@ from checks.result import State
 from storage import alerts, rollups, sources
 from storage.database import Connection, Database
 
-
 _MOST_KEPT = 10_000
 
 

@@ -24,8 +24,8 @@ from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.hindsight import Hindsight
 from bot.job_book import JobBook, Running
-from bot.recording import Recorder, Report, Rulebook
 from bot.ledger import Standings
+from bot.recording import Recorder, Report, Rulebook
 from bot.records import Records
 from bot.silence_book import SilenceBook
 from storage.alerts import StaleAlert

@@ -192,9 +192,7 @@ def _explain_break(error: Exception, received: int, headers: httpx.Headers) -> s
     promised = headers.get("content-length", "")
     if promised.isdecimal() and int(promised[:18]) > received:
         return f"the answer broke off after {received} of {promised[:18]} bytes"
-    if isinstance(error, aiohttp.ClientPayloadError) and "chunked" in headers.get(
-        "transfer-encoding", ""
-    ):
+    if isinstance(error, aiohttp.ClientPayloadError) and "chunked" in headers.get("transfer-encoding", ""):
         return f"the answer broke off after {received} bytes (its chunks did not end properly)"
     return f"the answer broke off after {received} bytes"
 

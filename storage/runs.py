@@ -82,7 +82,10 @@ async def add_all(
     received_at: datetime,
     after: int | None = None,
 ) -> list[int]:
-    """Store runs and return their numbers; `after` is the last number, where it is known. Raises DatabaseError when a `run_id` was stored before."""
+    """Store runs and return their numbers; `after` is the last number, where it is known.
+
+    Raises DatabaseError when a `run_id` was stored before.
+    """
     if not new:
         return []
     if after is None:
