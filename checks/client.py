@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -102,6 +103,9 @@ class ProbeTransport(httpx.AsyncBaseTransport):
 
         A third of a probe's processor time is saved so: httpx answers only where there is a redirect.
         """
+        if request.url.userinfo:
+            pair = f"{request.url.username}:{request.url.password}"
+            request.headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         session = self._session(request.extensions.get("verify", True))
         token = _progress.set(request.extensions.get("progress"))
         try:

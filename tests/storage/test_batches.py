@@ -224,7 +224,7 @@ async def test_what_others_store_or_drop_between_batches_is_counted(database: Da
     at = NOON - 60 * HOUR
     async with running(database, RULES) as bot:
         for _ in range(40):
-            at += 1.4 * HOUR * chance.random()
+            at += 5 * MINUTE + 1.3 * HOUR * chance.random()
             failed = [chance.random() < 0.6 for _ in range(chance.randrange(1, 4))]
             found = [
                 Run(
