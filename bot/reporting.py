@@ -18,11 +18,13 @@ from bot.domain.observation import Source, SourceKind, complete
 from bot.domain.rollup import DURATION, hour_of, together
 from bot.domain.run import fields_of
 from bot.domain.run_filter import RunFilter
-from bot.domain.schedule import Cron, local_day
+from bot.domain.schedule import Cron, days_before, local_day
 from bot.domain.standing import Standing
+from bot.measuring import Measuring
 from bot.reports import digest as figures
 from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
+from bot.reports.health import Health, alert_count
 from bot.reports.overview import Figure, Overview, lines, worst
 from checks.result import Value
 from storage import alerts, rollups, runs, sources, tally
@@ -40,6 +42,11 @@ class Reporting:
     settings: Settings
     clock: Clock
     troubles: Callable[[], Sequence[str]]
+
+    @property
+    def measuring(self) -> Measuring:
+        """Fields over some time."""
+        return Measuring(database=self.database, settings=self.settings)
 
     async def overview(self) -> Overview:
         """How everything stands now. Raises DatabaseError."""
@@ -69,25 +76,65 @@ class Reporting:
         zone = self.settings.timezone
         start, end = local_day(due_at, zone, -1 if wanted.period == "yesterday" else 0)
         end = min(end, due_at)
-        earlier = local_day(start - timedelta(hours=1), zone)
-        sections = _sections(wanted)
-        names = {item.source for section in sections for item in section.items}
+        day_before = days_before(start, end, zone, 1)
+        charts = [await self.measuring.chart(chart, end) for chart in wanted.charts]
         async with self.database.snapshot() as connection:
-            series = await self._series(connection, names, start, end)
-            before = await self._series(connection, names, *earlier)
-            uptimes = [await self._uptime(connection, name, start, end) for name in self.settings.checks]
-            jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
-            ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
+            began = await alerts.opened_between(connection, start, end)
             return Digest(
                 name=self.settings.name,
                 start=start,
                 end=end,
-                sections=figures.make_figures(sections, series, before),
-                alerts=figures.alert_figures(await alerts.opened_between(connection, start, end)),
-                uptimes=[uptime for uptime in uptimes if uptime is not None],
-                jobs=[figures.job_figures(name, found) for name, found in ran if found.count],
+                sections=await self._figures(connection, wanted, start, end),
+                alerts=figures.alert_figures(
+                    began, len(await alerts.opened_between(connection, *day_before))
+                ),
+                uptimes=await self._uptimes(connection, (start, end), day_before) if wanted.uptime else None,
+                jobs=await self._jobs(connection, start, end),
                 open=await alerts.list_open(connection, 100),
+                quiet=figures.quiet_alerts(began),
+                charts=charts,
             )
+
+    async def _figures(
+        self, connection: Connection, wanted: DigestSettings, start: datetime, end: datetime
+    ) -> list[tuple[str, list[figures.Figure]]]:
+        """The configured sections, with the earlier periods that their changes need."""
+        sections = _sections(wanted)
+        items = [item for section in sections for item in section.items]
+        before: dict[int, Series] = {}
+        for days in {item.change_days for item in items} - {None}:
+            assert days is not None
+            names = {item.source for item in items if item.change_days == days}
+            period = days_before(start, end, self.settings.timezone, days)
+            before[days] = await self._series(connection, names, *period)
+        series = await self._series(connection, {item.source for item in items}, start, end)
+        return figures.make_figures(sections, series, before)
+
+    async def _uptimes(
+        self, connection: Connection, now: tuple[datetime, datetime], before: tuple[datetime, datetime]
+    ) -> figures.Uptimes | None:
+        names = list(self.settings.checks)
+        found = {name: await tally.of_check(connection, name, *now) for name in names}
+        earlier = {name: await tally.of_check(connection, name, *before) for name in names}
+        return figures.uptimes(found, earlier)
+
+    async def _jobs(
+        self, connection: Connection, start: datetime, end: datetime
+    ) -> list[figures.JobFigures]:
+        jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
+        ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
+        return [figures.job_figures(name, found) for name, found in ran if found.count]
+
+    async def health(self) -> Health:
+        """How everything stands, with the alerts of a day and a week. Raises DatabaseError."""
+        overview = await self.overview()
+        async with self.database.snapshot() as connection:
+            began = await alerts.opened_between(connection, overview.at - 2 * _WEEK, overview.at)
+        return Health(
+            overview=overview,
+            day=alert_count(began, overview.at, _DAY),
+            week=alert_count(began, overview.at, _WEEK),
+        )
 
     async def sources(self) -> list[Source]:
         """Every check and job that is configured, or was heard of as a job."""
@@ -138,11 +185,6 @@ class Reporting:
                 week=await tally.of_check(connection, name, now - _WEEK, now),
                 alerts=_about(source, await alerts.list_open(connection)),
             )
-
-    async def _uptime(
-        self, connection: Connection, name: str, start: datetime, end: datetime
-    ) -> figures.Uptime | None:
-        return figures.uptime(name, await tally.of_check(connection, name, start, end))
 
     async def _series(
         self, connection: Connection, names: set[str], start: datetime, end: datetime
@@ -224,7 +266,7 @@ def _sections(wanted: DigestSettings) -> tuple[Section, ...]:
                     field=item.field.field,
                     statistics=tuple(str(stat) for stat in item.stat),
                     format=item.format,
-                    show_change=item.change is not None,
+                    change_days=None if item.change is None else max(1, round(item.change / _DAY)),
                 )
                 for item in section.items
             ),

@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.tables import alerts, messages, outbox
 
 LEASE = timedelta(seconds=60)
+_CARDS = "card:"
 
 
 class EntryKind(StrEnum):
@@ -66,6 +67,11 @@ def view_key(alert_id: int, destination: str) -> str:
     return f"alert:{alert_id}:{destination}"
 
 
+def card_key(kind: str, number: int) -> str:
+    """The key of a card: a message that is edited in place and is not about an alert."""
+    return f"{_CARDS}{kind}:{number}"
+
+
 async def mark_stale(
     database: Database,
     connection: AsyncConnection,
@@ -77,13 +83,52 @@ async def mark_stale(
     due_at: datetime,
 ) -> None:
     """Say that an alert's view must be made true again, at the latest by `due_at`."""
-    statement = database.insert(outbox).values(
+    await _mark(
+        database,
+        connection,
         key=view_key(alert_id, lane.destination),
+        alert_id=alert_id,
+        lane=lane,
+        priority=priority,
+        now=now,
+        due_at=due_at,
+    )
+
+
+async def mark_card_stale(
+    database: Database, connection: AsyncConnection, *, key: str, lane: Lane, priority: int, now: datetime
+) -> None:
+    """Say that a card, a message about something else than an alert, must be made true. Its key is a `card_key`."""
+    await _mark(
+        database,
+        connection,
+        key=key,
+        alert_id=None,
+        lane=lane,
+        priority=priority,
+        now=now,
+        due_at=now,
+    )
+
+
+async def _mark(
+    database: Database,
+    connection: AsyncConnection,
+    *,
+    key: str,
+    alert_id: int | None,
+    lane: Lane,
+    priority: int,
+    now: datetime,
+    due_at: datetime,
+) -> None:
+    statement = database.insert(outbox).values(
+        key=key,
         kind=EntryKind.VIEW.value,
         destination=lane.destination,
         channel=lane.channel,
         alert_id=alert_id,
-        payload={},
+        payload={"channel": lane.channel},
         priority=priority,
         state="pending",
         generation=1,
@@ -371,13 +416,50 @@ async def errors(connection: AsyncConnection, limit: int = 5) -> Iterable[tuple[
 
 
 async def purge(connection: AsyncConnection, before: datetime) -> None:
-    """Drop posts delivered before an instant; views stay with their alerts."""
+    """Drop posts delivered before an instant; views stay with their alerts, cards with what they are about."""
     old = sa.and_(
         outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
     )
     await connection.execute(sa.delete(outbox).where(old))
-    gone = sa.and_(messages.c.posted_at < before, messages.c.key.not_like("alert:%"))
+    gone = sa.and_(
+        messages.c.posted_at < before,
+        messages.c.key.not_like("alert:%"),
+        messages.c.key.not_like(f"{_CARDS}%"),
+    )
     await connection.execute(sa.delete(messages).where(gone))
+
+
+async def purge_cards(connection: AsyncConnection, before: datetime) -> None:
+    """Drop the cards that were first posted before an instant: they are edited no more."""
+    old = sa.and_(outbox.c.key.like(f"{_CARDS}%"), outbox.c.created_at < before)
+    await connection.execute(sa.delete(outbox).where(old))
+    gone = sa.and_(messages.c.key.like(f"{_CARDS}%"), messages.c.posted_at < before)
+    await connection.execute(sa.delete(messages).where(gone))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What became of an entry: `arrived_at` when its message stands, `error` when it has failed so far.
+
+    `is_over` says that it is not tried again.
+    """
+
+    arrived_at: datetime | None
+    error: str | None
+    is_over: bool
+
+
+async def fates(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, Fate]:
+    """What became of entries, by key."""
+    query = (
+        sa.select(outbox.c.key, outbox.c.state, outbox.c.last_error, messages.c.posted_at)
+        .outerjoin(messages, messages.c.key == outbox.c.key)
+        .where(outbox.c.key.in_(list(keys)))
+    )
+    return {
+        row.key: Fate(arrived_at=row.posted_at, error=row.last_error, is_over=row.state != "pending")
+        for row in await connection.execute(query)
+    }
 
 
 def _sent(row: sa.Row[Any]) -> Sent:
