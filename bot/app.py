@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,20 +15,26 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 import bot
+from bot import checkins, checklists, drills
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
 from bot.channels.slack import SlackDestination
+from bot.checkins import Checkins
+from bot.checklists import Checklists
 from bot.config import Settings
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
+from bot.drills import Drills
+from bot.measuring import shares_of
 from bot.monitoring import Monitoring
-from bot.notifier import Notifier
+from bot.notifier import Card, Notifier
+from bot.occasions import ScheduledMessages
 from bot.probe import probes_of
 from bot.raising import Raising
 from bot.reporting import Reporting
-from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
+from bot.scheduled import ReadinessReports, scheduled_messages
 from bot.scheduler import Scheduler
 from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
@@ -62,6 +68,7 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
+        self._cards: dict[str, Card] = {}
         self.announcer = Announcer(database=self.database, channel=slack.channel)
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
@@ -78,6 +85,7 @@ class Tocsin:
             clock=clock,
             mention=lambda mention: mention_of(mention, settings),
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            cards=self._cards,
         )
         rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
@@ -114,12 +122,15 @@ class Tocsin:
         self.reporting = Reporting(
             database=self.database, settings=settings, clock=clock, troubles=self.troubles
         )
-        self.upkeep = Upkeep(database=self.database, clock=clock, retention=settings.retention)
+        self.upkeep = Upkeep(
+            database=self.database, clock=clock, retention=settings.retention, shares=shares_of(settings)
+        )
+        self._build_occasions()
         self.scheduled = ScheduledMessages(
             database=self.database,
             clock=clock,
             wake=self.notifier.wake,
-            messages=scheduled_messages(settings, self.reporting),
+            messages=scheduled_messages(settings, self.reporting, self.checkins, self.checklists),
         )
         readiness = ReadinessReports(
             database=self.database,
@@ -147,6 +158,29 @@ class Tocsin:
         SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
+
+    def _build_occasions(self) -> None:
+        def called(names: Sequence[str]) -> str:
+            return mention_of(" ".join(names), self.settings)
+
+        wake = self.notifier.wake
+        self.checkins = Checkins(
+            database=self.database,
+            settings=self.settings,
+            reporting=self.reporting,
+            clock=self.clock,
+            wake=wake,
+            mention=called,
+        )
+        self.checklists = Checklists(
+            database=self.database, settings=self.settings, clock=self.clock, wake=wake, mention=called
+        )
+        self.drills = Drills(database=self.database, clock=self.clock, wake=wake)
+        self._cards |= {
+            checkins.KIND: self.checkins.view,
+            checklists.KIND: self.checklists.view,
+            drills.KIND: self.drills.view,
+        }
 
     def _build_slack(self) -> None:
         settings = self.settings
@@ -211,6 +245,8 @@ class Tocsin:
         self.scheduler.add_tick("alerts", self.alerting.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
+        self.scheduler.add_tick("checkins", self.checkins.tick)
+        self.scheduler.add_tick("drills", self.drills.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)

@@ -13,7 +13,7 @@ from bot.domain import jobs
 from bot.domain.jobs import OpenRun, Terms
 from bot.domain.observation import Observation
 from bot.domain.run import Run, RunStatus, Start, summary
-from bot.scheduled import PRIORITY, post_payload
+from bot.occasions import PRIORITY, post_payload
 from storage import known_jobs, open_runs, outbox, runs
 from storage.database import Connection, Database
 from storage.outbox import Lane

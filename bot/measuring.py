@@ -38,9 +38,7 @@ class Measuring:
             else:
                 source = source_of(wanted.field, self.settings)
                 rows = await measures.series(connection, source, parts[0][0], end)
-                series, hidden = figures_of(
-                    rows, wanted.field.field, stat, wanted.by, parts, _name(wanted)
-                )
+                series, hidden = figures_of(rows, wanted.field.field, stat, wanted.by, parts, _name(wanted))
         return ChartFigures(
             title=wanted.title,
             kind=wanted.kind,
@@ -66,9 +64,7 @@ class Measuring:
         until = min(end, max(now, start))
         objectives = wanted.objectives if wanted is not None else ()
         async with self.database.snapshot() as connection:
-            found = [
-                await self._objective(connection, each, (start, until), before) for each in objectives
-            ]
+            found = [await self._objective(connection, each, (start, until), before) for each in objectives]
         return SlaReport(
             name=self.settings.name,
             month=f"{start.astimezone(zone):%Y-%m}",

@@ -8,7 +8,7 @@ converge. From the claim on an entry is in doubt: whoever finds it so later look
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,7 +18,7 @@ import structlog
 from bot import failpoint
 from bot.blocks.alert import AlertContext, render_alert, render_event
 from bot.blocks.message import Message, context
-from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
+from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted, Upload
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
 from bot.domain.severity import Severity
@@ -38,6 +38,10 @@ _LONGEST_REST = timedelta(seconds=30)
 _PATIENCE = 10  # how often an entry alone may hold up its lane
 
 
+Card = Callable[[int], Awaitable[Message | None]]
+"""Renders a card as it is now, by its number; None when there is nothing to show any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What an entry comes to when it is rendered now. `existing`: edit this instead of posting."""
@@ -49,6 +53,7 @@ class Delivery:
     thread_ts: str | None = None
     channel: str
     broadcast: bool = False
+    file: Upload | None = None
 
     def is_shown(self) -> bool:
         """Whether the message that stands shows this already."""
@@ -108,7 +113,10 @@ class Notifier:
         clock: Clock,
         mention: Callable[[str | None], str],
         owner: str,
+        cards: Mapping[str, Card] | None = None,
     ) -> None:
+        """`cards` render what is edited in place and is not an alert, by the kind in their keys."""
+        self._cards = cards if cards is not None else {}
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
@@ -279,7 +287,11 @@ class Notifier:
         assert entry.in_doubt_since is not None
         try:
             found = await self._destinations[entry.lane.destination].find(
-                delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
+                delivery.channel,
+                delivery.key,
+                since=entry.in_doubt_since,
+                thread_ts=delivery.thread_ts,
+                filename=None if delivery.file is None else delivery.file.filename,
             )
         except DeliveryFailed as failed:
             if failed.failure is not Failure.UNREADABLE:
@@ -316,6 +328,8 @@ class Notifier:
                 log.warning("chart_refused", key=delivery.key, reason=failed.reason)
                 bare = replace(delivery, message=delivery.message.without_charts())
                 return await self._send(entry, bare)
+            if delivery.file is not None:
+                raise
             log.error("blocks_refused", key=delivery.key, reason=failed.reason)
             return await self._send_content(entry, delivery, delivery.message.plain())
 
@@ -323,8 +337,11 @@ class Notifier:
         destination = self._destinations[entry.lane.destination]
         if delivery.existing is not None:
             posted = Posted(channel=delivery.existing.channel, ts=delivery.existing.ts)
-            await destination.update(posted, payload)
+            if delivery.file is None:
+                await destination.update(posted, payload)
             return posted
+        if delivery.file is not None:
+            return await destination.upload(delivery.channel, delivery.file, thread_ts=delivery.thread_ts)
         return await destination.post(
             delivery.channel,
             payload,
@@ -395,8 +412,21 @@ class Notifier:
             return await self._render_view(entry)
         return await self._render_post(entry)
 
+    async def _render_card(self, entry: Entry) -> Delivery | None:
+        _, kind, number = entry.key.split(":")
+        message = await self._cards[kind](int(number)) if kind in self._cards else None
+        if message is None:
+            return None
+        async with self._database.snapshot() as connection:
+            standing = await outbox.sent(connection, entry.key)
+        message = self._rerouted(message, entry.payload.get("channel"), entry)
+        return Delivery(
+            message=message, key=entry.key, alert_id=None, existing=standing, channel=entry.lane.channel
+        )
+
     async def _render_view(self, entry: Entry) -> Delivery | None:
-        assert entry.alert_id is not None
+        if entry.alert_id is None:
+            return await self._render_card(entry)
         now = self._clock()
         async with self._database.snapshot() as connection:
             alert = await alerts.get(connection, entry.alert_id)
@@ -414,12 +444,14 @@ class Notifier:
         if entry.alert_id is None:
             message = Message(text=entry.payload["text"], blocks=tuple(entry.payload["blocks"]), body=())
             message = self._rerouted(message, entry.payload.get("channel"), entry)
+            root = await self._root(entry)
             return Delivery(
                 message=message,
                 key=entry.key,
                 alert_id=None,
-                thread_ts=entry.payload.get("thread_ts"),
-                channel=entry.lane.channel,
+                thread_ts=entry.payload.get("thread_ts") if root is None else root.ts,
+                channel=entry.lane.channel if root is None else root.channel,
+                file=Upload(**entry.payload["file"]) if "file" in entry.payload else None,
             )
         async with self._database.snapshot() as connection:
             alert = await alerts.get(connection, entry.alert_id)
@@ -438,6 +470,13 @@ class Notifier:
             channel=root.channel,
             broadcast=loud and alert.severity <= Severity.HIGH,
         )
+
+    async def _root(self, entry: Entry) -> Sent | None:
+        """The message whose thread a post belongs to, when it stands."""
+        if (under := entry.payload.get("under")) is None:
+            return None
+        async with self._database.snapshot() as connection:
+            return await outbox.sent(connection, under)
 
     def _rerouted(self, message: Message, wanted: str | None, entry: Entry) -> Message:
         """Say so when a message stands in the default channel because its own cannot be used."""

@@ -118,9 +118,7 @@ class Reporting:
         earlier = {name: await tally.of_check(connection, name, *before) for name in names}
         return figures.uptimes(found, earlier)
 
-    async def _jobs(
-        self, connection: Connection, start: datetime, end: datetime
-    ) -> list[figures.JobFigures]:
+    async def _jobs(self, connection: Connection, start: datetime, end: datetime) -> list[figures.JobFigures]:
         jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
         ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
         return [figures.job_figures(name, found) for name, found in ran if found.count]
@@ -219,7 +217,7 @@ class Reporting:
             past = await self._series(connection, {source}, then - _LOOK_BACK, then)
             earlier = _newest(past[source], field)
             if isinstance(earlier, int | float):
-                change = figures.change(value, earlier, f"{spell(wanted.change)} ago")
+                change = figures.change(value, earlier, f"{spell(wanted.change)} ago", wanted.format)
         return Figure(label=wanted.label, value=figures.write(value, wanted.format), change=change)
 
 

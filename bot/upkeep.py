@@ -17,7 +17,7 @@ from bot.config.telling import Retention
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rollup import HOUR, Share, hour_of
-from storage import alerts, open_runs, outbox, rollups, runs, silences, sources
+from storage import alerts, checkins, checklists, drills, open_runs, outbox, rollups, runs, silences, sources
 from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -86,9 +86,7 @@ class Upkeep:
         portion = list(islice(left, _PORTION))
         async with self._database.snapshot() as connection:
             found = {
-                (source, hour): await rollups.gather(
-                    connection, source, hour, self._shares.get(source, ())
-                )
+                (source, hour): await rollups.gather(connection, source, hour, self._shares.get(source, ()))
                 for source in (Source(kind=kind, name=name) for name in portion)
             }
         async with self._database.transaction() as connection:

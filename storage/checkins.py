@@ -48,11 +48,11 @@ async def live(connection: AsyncConnection) -> list[CheckinCard]:
     return [_card(row) for row in await connection.execute(query)]
 
 
-async def update(connection: AsyncConnection, card: CheckinCard) -> bool:
-    """Let a card show something else; False when it was followed to its end meanwhile."""
+async def update(connection: AsyncConnection, card: CheckinCard, before: datetime) -> bool:
+    """Let a card that showed how things stood at `before` show something newer; False when it does already."""
     statement = (
         sa.update(checkins)
-        .where(checkins.c.id == card.id, checkins.c.live_until.is_not(None))
+        .where(checkins.c.id == card.id, checkins.c.as_of == before, checkins.c.live_until.is_not(None))
         .values(**_row(card))
     )
     return bool((await connection.execute(statement)).rowcount)

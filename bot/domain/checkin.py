@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.domain.schedule import local_day, local_instant
+from bot.domain.schedule import local_instant
 from checks.result import State
 
 _BADNESS = (State.OK, State.PENDING, State.UNKNOWN, State.WARNING, State.CRITICAL)
@@ -31,9 +31,12 @@ class CheckinLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Awaited:
-    """A check that is pending: the local times of day that may end that, and how often it is looked at."""
+    """A check that is pending: the clock times, since the day's midnight, that may end that, and its interval.
 
-    times: tuple[time, ...]
+    A time of 24 hours or more is on the next day.
+    """
+
+    times: tuple[timedelta, ...]
     every: timedelta
 
 
@@ -60,8 +63,13 @@ def live_until(now: datetime, pending: Sequence[Awaited], zone: ZoneInfo) -> dat
 
 
 def _ends(now: datetime, awaited: Awaited, zone: ZoneInfo) -> datetime:
-    day = now.astimezone(zone).date()
-    instants = [local_instant(datetime.combine(day, at), zone) for at in awaited.times]
-    midnight = local_day(now, zone)[1]
-    last = max((instant for instant in instants if now < instant < midnight), default=now)
+    midnight = datetime.combine(now.astimezone(zone).date(), time())
+    instants = [local_instant(midnight + at, zone) for at in awaited.times]
+    last = max((instant for instant in instants if instant > now), default=now)
     return last + 2 * awaited.every + _SLACK
+
+
+def since_midnight(at: time, after: time | None = None) -> timedelta:
+    """A time of day as the time since midnight; on the next day when it lies before `after`."""
+    found = timedelta(hours=at.hour, minutes=at.minute)
+    return found + timedelta(days=1) if after is not None and at < after else found

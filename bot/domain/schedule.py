@@ -147,9 +147,7 @@ def local_day(instant: datetime, zone: ZoneInfo, days: int = 0) -> tuple[datetim
     return local_instant(midnight, zone), local_instant(midnight + timedelta(days=1), zone)
 
 
-def days_before(
-    start: datetime, end: datetime, zone: ZoneInfo, days: int
-) -> tuple[datetime, datetime]:
+def days_before(start: datetime, end: datetime, zone: ZoneInfo, days: int) -> tuple[datetime, datetime]:
     """The same part of the day as [start, end), whole days before, by the clocks of a zone."""
 
     def shifted(instant: datetime) -> datetime:

@@ -20,7 +20,7 @@ from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.run_filter import RunFilter
 from bot.raising import Raising
-from bot.scheduled import post_payload
+from bot.occasions import post_payload
 from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
