@@ -3,13 +3,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test lint check bench lock clean
+.PHONY: demo test clients lint check bench lock clean
 
 demo: $(VENV)/.runtime
 	@$(RUN)/tocsin demo
 
 test: $(VENV)/.dev
 	$(RUN)/pytest -n 2 $(PYTEST_ARGS)
+
+clients: $(VENV)/clients/.done  # borgmatic and healthchecks-io, whose tests are skipped without them
 
 lint: $(VENV)/.dev
 	$(RUN)/ruff format --check .
@@ -26,7 +28,9 @@ lock: $(VENV)/.dev
 	cd $(CURDIR) && for extra in "" "--extra dev"; do \
 	  out=requirements$${extra:+-dev}.txt; \
 	  CUSTOM_COMPILE_COMMAND="make lock" $(RUN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable \
-	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $$extra -o $$out pyproject.toml; done
+	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links $$extra -o $$out pyproject.toml; done; \
+	CUSTOM_COMPILE_COMMAND="make lock" $(RUN)/pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o requirements-clients.txt requirements-clients.in
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -41,6 +45,11 @@ $(VENV)/.runtime: requirements.txt pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
 	@$(RUN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(VENV)/clients/.done: requirements-clients.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/clients
+	@$(VENV)/clients/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-clients.txt
 	@touch $@
 
 clean:

@@ -2,74 +2,171 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.domain.alert import Alert, Change, Event, EventKind
+from bot.domain.escalation import follow
+from bot.domain.plan import Plan
+from bot.domain.route import Place, Routing
 from bot.domain.severity import Severity
-from storage import alerts, outbox, silences
+from storage import alerts, decisions, escalations, outbox, silences
 from storage.database import Connection, Database
+from storage.decisions import Told
 from storage.outbox import Lane
 
 _REFRESH_AT_LEAST = timedelta(seconds=60)
 _REFRESH_AT_MOST = timedelta(minutes=30)
+_ROUTES_ANEW = frozenset({EventKind.FIRED, EventKind.REOPENED, EventKind.SEVERITY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcer:
-    """Knows where alerts are shown. `channel` is the default one."""
+    """Knows where alerts are shown. `channel` is the default one; without a `plan` all go there."""
 
     database: Database
     channel: str
+    plan: Plan | None = None
+
+    @property
+    def rules(self) -> Plan:
+        """The plan, or the plan of a file that says nothing."""
+        return self.plan or Plan(channel=self.channel)
 
     async def store(self, connection: Connection, change: Change, now: datetime) -> Alert:
-        """Save the alert, its history and the entries for its views. Raises StaleAlert."""
+        """Save the alert, its history and the entries for its views; route and escalate it. Raises StaleAlert."""
         alert = await alerts.save(connection, change.alert)
         await alerts.add_events(connection, alert.id, change.events)
-        lane = self.lane(alert)
-        await self.mark_stale(connection, alert, now, urgent=change.urgent)
+        told = await self._route(connection, alert, change.events, now)
+        if change.events or change.urgent:
+            await self._escalate(connection, alert, told.routing, now)
+        places = await self._shown(connection, alert, told)
+        await self._mark(connection, alert, places, now, urgent=change.urgent)
         for number, event in enumerate(change.events):
             if event.kind is EventKind.FIRED:
                 continue  # the message itself says so
             if event.kind is EventKind.SILENCED and alert.silence_id is not None:
                 await silences.note_hidden(self.database, connection, alert.silence_id, alert.id, now)
-            await outbox.add_post(
-                self.database,
-                connection,
-                key=f"line:{alert.id}:{alert.version}:{number}:{lane.destination}",
-                lane=lane,
-                alert_id=alert.id,
-                payload={"event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
-                                   "actor": event.actor},
-                         "loud": await self._is_loud(connection, alert, event)},
-                priority=view_priority(alert.severity, urgent=True) + 5,
-                now=now,
-            )  # fmt: skip
+            key = f"line:{alert.id}:{alert.version}:{number}"
+            for place in places:
+                loud = await self._is_loud(connection, alert, event, place)
+                names = place.mentions if loud else ()
+                await self.add_line(connection, alert, event, place, key, now, mentions=names, loud=loud)
         return alert
 
-    async def _is_loud(self, connection: Connection, alert: Alert, event: Event) -> bool:
+    async def add_line(
+        self,
+        connection: Connection,
+        alert: Alert,
+        event: Event,
+        place: Place,
+        key: str,
+        now: datetime,
+        *,
+        mentions: Iterable[str] = (),
+        loud: bool = False,
+    ) -> bool:
+        """Queue a line for the alert's thread in a place; False when its key was queued before.
+
+        A `loud` one names `mentions`, and of a P1 or P2 it shows in the channel as well.
+        """
+        lane = lane_of(place)
+        payload: dict[str, Any] = {
+            "event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
+                      "actor": event.actor},
+            "loud": loud,
+        }  # fmt: skip
+        if loud:
+            payload |= {"mentions": list(mentions), "broadcast": alert.severity <= Severity.HIGH}
+        return await outbox.add_post(
+            self.database,
+            connection,
+            key=f"{key}:{lane.destination}:{lane.channel}",
+            lane=lane,
+            alert_id=alert.id,
+            payload=payload,
+            priority=view_priority(alert.severity, urgent=True) + 5,
+            now=now,
+        )
+
+    async def _is_loud(self, connection: Connection, alert: Alert, event: Event, place: Place) -> bool:
         """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
         if event.kind is EventKind.UNSILENCED:
-            return await outbox.sent(connection, outbox.view_key(alert.id, "slack")) is not None
+            return await outbox.sent(connection, outbox.view_key(alert.id, lane_of(place))) is not None
         return event.kind is EventKind.REOPENED
 
     async def mark_stale(
         self, connection: Connection, alert: Alert, now: datetime, *, urgent: bool = True
     ) -> None:
-        """Say that the alert's message must be made true again: now, or when its count has waited enough."""
-        await outbox.mark_stale(
-            self.database,
-            connection,
-            alert_id=alert.id,
-            lane=self.lane(alert),
-            priority=view_priority(alert.severity, urgent=urgent),
-            now=now,
-            due_at=now if urgent else now + refresh_after(alert, now),
-        )
+        """Say that the alert's messages must be made true again: now, or when its count has waited enough."""
+        await self._mark(connection, alert, await self.places(connection, alert), now, urgent=urgent)
 
-    def lane(self, alert: Alert) -> Lane:
-        """Where an alert is shown."""
-        return Lane(destination="slack", channel=alert.firing.channel or self.channel)
+    async def places(self, connection: Connection, alert: Alert) -> tuple[Place, ...]:
+        """Where an alert is shown; nowhere while quiet hours hold it back."""
+        return await self._shown(connection, alert, await decisions.told(connection, alert.id))
+
+    async def _shown(self, connection: Connection, alert: Alert, told: Told) -> tuple[Place, ...]:
+        maybe_held = told.routing is not None and told.routing.held_until is not None
+        if maybe_held and await escalations.is_held(connection, alert.id):
+            return ()
+        return told.places
+
+    async def _mark(
+        self, connection: Connection, alert: Alert, places: Sequence[Place], now: datetime, *, urgent: bool
+    ) -> None:
+        for place in places:
+            await outbox.mark_stale(
+                self.database,
+                connection,
+                alert_id=alert.id,
+                lane=lane_of(place),
+                priority=view_priority(alert.severity, urgent=urgent),
+                now=now,
+                due_at=now if urgent else now + refresh_after(alert, now),
+            )
+
+    async def _route(
+        self, connection: Connection, alert: Alert, events: Sequence[Event], now: datetime
+    ) -> Told:
+        """Where the alert is told; decided when it begins, begins again, and when its severity changes."""
+        told = Told() if alert.version == 1 else await decisions.told(connection, alert.id)
+        if told.routing is not None and not any(event.kind in _ROUTES_ANEW for event in events):
+            return told
+        routing = self.rules.route(alert, now)
+        was_held = bool(told.places) and not await self._shown(connection, alert, told)
+        if routing.held_until is not None and told.places and not was_held:
+            routing = routing.told_quietly("its message stands already: shown there, and nobody is named")
+        if routing.held_until is not None:
+            await escalations.hold(self.database, connection, alert.id, routing.held_until)
+        elif was_held:
+            await escalations.release(connection, alert.id)
+        if routing != told.routing:
+            await decisions.add_routing(connection, alert.id, now, routing)
+        return told.and_by(routing)
+
+    async def _escalate(
+        self, connection: Connection, alert: Alert, routing: Routing | None, now: datetime
+    ) -> None:
+        """Begin, stop, pause or resume the alert's escalation."""
+        policy = self.rules.policy(routing.escalation) if routing is not None else None
+        current = await escalations.get(connection, alert.id)
+        if policy is None and current is None:
+            return
+        after, reason = follow(current, alert, policy, now)
+        if after == current:
+            return
+        if after is None:
+            await escalations.end(connection, alert.id)
+        else:
+            await escalations.put(self.database, connection, after)
+        await decisions.add_escalation(connection, alert.id, now, [reason])
+
+
+def lane_of(place: Place) -> Lane:
+    """The outbox's lane to a place."""
+    return Lane(destination=place.destination, channel=place.channel)
 
 
 def view_priority(severity: Severity, *, urgent: bool) -> int:

@@ -23,16 +23,21 @@ from bot.channels.slack import SlackDestination
 from bot.checkins import Checkins
 from bot.checklists import Checklists
 from bot.config import Settings
+from bot.config.plans import plan_of, rotations_of
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
 from bot.drills import Drills
+from bot.escalating import Escalating
+from bot.following.following import Following
 from bot.measuring import shares_of
 from bot.monitoring import Monitoring
-from bot.notifier import Card, Notifier
+from bot.notifier import Notifier
 from bot.occasions import ScheduledMessages
+from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
+from bot.rendering import Card
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, scheduled_messages
 from bot.scheduler import Scheduler
@@ -40,12 +45,16 @@ from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.pings import PingRoutes
+from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
 from handlers.slack.listeners import Listeners
+from handlers.slack.occasions import OccasionDesk
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox
@@ -69,7 +78,8 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         self._cards: dict[str, Card] = {}
-        self.announcer = Announcer(database=self.database, channel=slack.channel)
+        rotations = rotations_of(settings)
+        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -83,7 +93,8 @@ class Tocsin:
             destinations={"slack": SlackDestination(self.client)},
             default_channel=slack.channel,
             clock=clock,
-            mention=lambda mention: mention_of(mention, settings),
+            mention=lambda names: mention_of(names, settings, rotations, clock()),
+            zone=settings.timezone,
             owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
             cards=self._cards,
         )
@@ -112,12 +123,22 @@ class Tocsin:
             other_terms=rules.other_terms,
             clock=clock,
         )
+        self.following = Following(
+            settings=settings,
+            database=self.database,
+            monitoring=self.monitoring,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
         self.alerting = Alerting(
             database=self.database,
             announcer=self.announcer,
             silencing=self.silencing,
             clock=clock,
             wake=self.notifier.wake,
+        )
+        self.escalating = Escalating(
+            database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
         )
         self.reporting = Reporting(
             database=self.database, settings=settings, clock=clock, troubles=self.troubles
@@ -147,10 +168,18 @@ class Tocsin:
             dedupe=settings.defaults.dedupe,
             expire=settings.defaults.expire,
         )
+        addresses = Addresses(
+            database=self.database,
+            key=settings.http.ping_key.get_secret_value() if settings.http.ping_key else "",
+            jobs={name: job.ping for name, job in settings.jobs.items()},
+        )
+        pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
         self.http = HttpServer(
-            monitoring=self.monitoring,
-            alerts=AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
-            clock=clock,
+            routes=(
+                PingRoutes(addresses=addresses, pinging=pinging),
+                RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
+                AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
+            ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
             health=self.health,
@@ -160,8 +189,10 @@ class Tocsin:
         self._build_slack()
 
     def _build_occasions(self) -> None:
+        rotations = rotations_of(self.settings)
+
         def called(names: Sequence[str]) -> str:
-            return mention_of(" ".join(names), self.settings)
+            return mention_of(names, self.settings, rotations, self.clock())
 
         wake = self.notifier.wake
         self.checkins = Checkins(
@@ -195,6 +226,15 @@ class Tocsin:
         self.answering = Answering(
             database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
         )
+        occasions = OccasionDesk(
+            client=self.client,
+            checklists=self.checklists,
+            drills=self.drills,
+            reporting=self.reporting,
+            plan=self.announcer.rules,
+            people=self.people,
+            clock=self.clock,
+        )
         self.listeners = Listeners(
             app=app,
             client=self.client,
@@ -203,6 +243,7 @@ class Tocsin:
             answering=self.answering,
             raised=self.raising,
             people=self.people,
+            occasions=occasions,
             silences=SilenceDesk(
                 client=self.client,
                 database=self.database,
@@ -243,6 +284,7 @@ class Tocsin:
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("checkins", self.checkins.tick)
@@ -252,6 +294,7 @@ class Tocsin:
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)
         self._tasks = [
             self.monitoring.start(),
+            self.following.start(),
             asyncio.create_task(self.notifier.run(), name="notifier"),
             asyncio.create_task(self.socket.run(), name="slack"),
         ]
@@ -284,6 +327,7 @@ class Tocsin:
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()
+        await self.following.stop()
         await self.monitoring.stop()
         await self.notifier.stop()
         for task in self._tasks:
@@ -299,6 +343,7 @@ class Tocsin:
             "The database cannot be written": self.monitoring.trouble,
             "Messages cannot be delivered": self.notifier.trouble,
             "Slack is not connected": self.socket.trouble,
+            "A run log cannot be read": self.following.trouble,
         }
         return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
 
@@ -308,6 +353,7 @@ class Tocsin:
             "database": self.monitoring.trouble,
             "delivery": self.notifier.trouble,
             "slack": self.socket.trouble,
+            "run_logs": self.following.trouble,
         }
         try:
             async with self.database.snapshot() as connection:

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from bot.blocks.checkin import render_checkin, render_turned_wrong
 from bot.blocks.message import Message
 from bot.config.probing import CheckSettings
@@ -24,8 +22,6 @@ from storage import checkins, outbox
 from storage.checkins import CheckinCard
 from storage.database import Connection, Database
 from storage.outbox import Lane
-
-log = structlog.get_logger(__name__)
 
 KIND = "checkin"
 _USUAL_INTERVAL = timedelta(minutes=1)
@@ -144,8 +140,8 @@ class Checkins:
 
     def _awaited(self, check: CheckSettings, now: datetime) -> Awaited:
         times = [since_midnight(at) for at in (check.due, *(check.at or ())) if at is not None]
-        if check.missing_after is not None:
-            times.append(since_midnight(check.missing_after, check.due))
+        if (missing_after := getattr(check.options, "missing_after", None)) is not None:
+            times.append(since_midnight(missing_after, check.due))
         if check.between is not None:
             times.append(since_midnight(check.between.start))
         every = check.every or _USUAL_INTERVAL

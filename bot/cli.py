@@ -7,6 +7,7 @@ import difflib
 import os
 import signal
 import socket
+from datetime import timedelta
 from json import dumps
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -17,16 +18,20 @@ import typer
 import bot
 from bot import failpoint
 from bot.app import Tocsin
+from bot.blocks.thresholds import words
 from bot.checking import check_now, exit_code
 from bot.config import ConfigInvalid, Settings, describe, load, not_yet, warnings
 from bot.demo.play import DemoFailed, play
+from bot.domain.advice import Advice, as_yaml
 from bot.domain.clock import system_clock
 from bot.execution.command import main as run_job
 from bot.logs import configure_logs
 from bot.progress import progress_table
+from bot.reporting import Reporting
+from bot.reports.thresholds import as_json
 from handlers.http.server import AddressUnusable
 from handlers.slack.manifest import create_app_link, manifest_yaml
-from storage.database import Database, DatabaseUnusable
+from storage.database import Database, DatabaseError, DatabaseUnusable
 from storage.schema import upgrade
 
 log = structlog.get_logger(__name__)
@@ -176,6 +181,43 @@ def demo(
         )
     except KeyboardInterrupt:
         pass
+
+
+@app.command()
+def thresholds(
+    config: ConfigFile = _DEFAULT_FILE,
+    days: Annotated[int, typer.Option(min=1, max=4000, help="How many days to judge by.")] = 30,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Say which thresholds the past speaks for, and print them to paste into the file."""
+    settings = _settings(config, tokens_needed=False)
+
+    async def read() -> list[Advice]:
+        database = Database(settings.database)
+        try:
+            reporting = Reporting(database=database, settings=settings, clock=system_clock, troubles=list)
+            return await reporting.thresholds(timedelta(days=days))
+        finally:
+            await database.close()
+
+    try:
+        found = asyncio.run(read())
+    except (DatabaseError, DatabaseUnusable, OSError) as error:
+        _fail(
+            f"the database cannot be read: {_first_line(error)}; has `tocsin run` been started with {config}?"
+        )
+    if json:
+        typer.echo(dumps([as_json(advice) for advice in found], ensure_ascii=False, indent=2))
+        return
+    for advice in found:
+        typer.echo(f"{advice.about.check}.{advice.about.field}: {words(advice)}")
+    typer.echo(
+        f"\n{as_yaml(found)}" if as_yaml(found) else "" if found else f"{config}: no check has a threshold"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "orig", None) or error).splitlines()[0]
 
 
 @db.command("upgrade")

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.announcing import lane_of, view_priority
 from bot.blocks.drill import Arrival, in_words, render_drill, render_test_alert
 from bot.blocks.message import Message
 from bot.domain.clock import Clock
-from bot.domain.severity import Severity
+from bot.domain.drill import Way
 from bot.occasions import PRIORITY, post_payload
 from storage import drills, outbox
 from storage.database import Connection, Database
@@ -18,16 +19,6 @@ from storage.outbox import Fate, Lane
 
 KIND = "drill"
 _PATIENCE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
-    """Where alerts of some kind go: the lanes, why in words, and what lies on the way and cannot be tried."""
-
-    severity: Severity
-    about: str
-    lanes: tuple[Lane, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +31,7 @@ class Drills:
 
     async def start(self, way: Way, by: str, channel: str) -> Drill:
         """Send the test alert everywhere at once, by the priority that such alerts have, and post the result."""
-        now = self.clock()
+        now, lanes = self.clock(), [lane_of(place) for place in way.places]
         drill = Drill(
             by=by,
             channel=channel,
@@ -48,17 +39,17 @@ class Drills:
             about="\n".join([way.about, *way.notes]),
             started_at=now,
             shown={},
-            ended_at=None if way.lanes else now,
+            ended_at=None if lanes else now,
         )
         async with self.database.transaction() as connection:
             number = await drills.add(connection, drill)
             places = tuple(
                 DrillPlace(name=_name(lane), key=f"drill:{number}:{lane.destination}:{lane.channel}"[:300])
-                for lane in way.lanes
+                for lane in lanes
             )
             drill = replace(drill, id=number, places=places)
             await drills.update(connection, drill)
-            for lane, place in zip(way.lanes, places, strict=True):
+            for lane, place in zip(lanes, places, strict=True):
                 await self._send(connection, drill, lane, place, now)
             await self._show(connection, drill, now)
         self.wake()
@@ -104,7 +95,7 @@ class Drills:
             lane=lane,
             # Only here: a drill that arrives elsewhere instead has found what it looked for.
             payload={**post_payload(message, lane.channel), "only_here": True},
-            priority=int(drill.severity) * 10,
+            priority=view_priority(drill.severity, urgent=True),
             now=now,
         )
 

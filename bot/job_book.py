@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -10,7 +12,8 @@ import structlog
 
 from bot.blocks.jobs import render_unknown_job
 from bot.domain import jobs
-from bot.domain.jobs import OpenRun, Terms
+from bot.domain.history import History
+from bot.domain.jobs import OpenRun, Terms, past_run
 from bot.domain.observation import Observation
 from bot.domain.run import Run, RunStatus, Start, summary
 from bot.occasions import PRIORITY, post_payload
@@ -34,7 +37,7 @@ class Expectations(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobBook:
-    """Keeps what is known of jobs true as they report. Works in the caller's transaction.
+    """Keeps what is known of jobs true as they report.
 
     `channel`: where a job that the configuration does not know is told of, once.
     """
@@ -42,71 +45,184 @@ class JobBook:
     database: Database
     expectations: Expectations
     channel: str
-    _introduced: set[str] = field(default_factory=set)
+    introduced: set[str] = field(default_factory=set)
+    """Jobs that need no introduction, by what was committed."""
 
     def measured(self, run: Run) -> Run:
         """The run with what follows from it alone, to be kept with it."""
         found = jobs.own_figures(self.expectations.terms_of(run.job), run)
         return replace(run, fields={**run.fields, **found}) if found else run
 
-    async def begin(self, connection: Connection, start: Start, now: datetime) -> bool:
-        """Note that a run has begun; False when that was known, or when it has ended already."""
-        if start.rid is not None and await runs.is_known(connection, start.rid):
+    async def open(
+        self,
+        connection: Connection,
+        reported: Sequence[Run],
+        starts: Sequence[Start],
+        is_timely: Callable[[Run], bool],
+        now: datetime,
+    ) -> JobPages:
+        """Store those runs of a batch that are new, and read what is needed to go through the batch in order.
+
+        `is_timely`: whether a run may be the last word on its job. Raises DatabaseError.
+        """
+        ids = [run.run_id for run in reported] + [start.rid for start in starts]
+        known = await runs.known(connection, {each for each in ids if each is not None})
+        new = _new(reported, known)
+        pages = JobPages(
+            book=self,
+            connection=connection,
+            now=now,
+            known=known,
+            histories=await self._histories(connection, [run for run in new if is_timely(run)]),
+        )
+        await runs.add_all(self.database, connection, new, now)
+        names = {run.job for run in reported} | {start.job for start in starts}
+        for each in await open_runs.of_jobs(connection, names):
+            pages.running[each.job].append(each)
+        return pages
+
+    async def _histories(self, connection: Connection, timely: Sequence[Run]) -> dict[str, History]:
+        of_jobs: dict[str, list[Run]] = defaultdict(list)
+        for run in timely:
+            of_jobs[run.job].append(run)
+        return {job: await self._history(connection, job, found) for job, found in of_jobs.items()}
+
+    async def _history(self, connection: Connection, job: str, found: Sequence[Run]) -> History:
+        terms = self.expectations.terms_of(job)
+        return await runs.history(
+            connection,
+            job,
+            min(run.finished_at for run in found),
+            max(run.finished_at for run in found),
+            window=terms.window,
+            newest=max(_looked_at(terms, run) for run in found),
+        )
+
+
+def _new(reported: Sequence[Run], known: Collection[str]) -> list[Run]:
+    """Those whose id is not known, the first of each."""
+    seen: set[str] = set(known)
+    new = []
+    for run in reported:
+        if run.run_id is None or run.run_id not in seen:
+            new.append(run)
+        if run.run_id is not None:
+            seen.add(run.run_id)
+    return new
+
+
+def _looked_at(terms: Terms, run: Run) -> int:
+    """How many of the newest runs tell what there is to tell of this one."""
+    return max(_RECENT_RUNS if run.status is RunStatus.SUCCESS else _MOST_FAILURES, terms.streak)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPages:
+    """What is known of the jobs of one batch while it is gone through, report by report; then `write`."""
+
+    book: JobBook
+    connection: Connection
+    now: datetime
+    known: set[str]
+    histories: Mapping[str, History]
+    running: dict[str, list[OpenRun]] = field(default_factory=lambda: defaultdict(list))
+    _over: set[int] = field(default_factory=set)
+    _heard: dict[str, tuple[bool, timedelta]] = field(default_factory=dict)
+    _introduced: set[str] = field(default_factory=set)
+
+    async def begin(self, start: Start) -> bool:
+        """Note that a run has begun; False when that was known, or when it has ended already.
+
+        Runs of the job that were given up are forgotten; the rest now overlap with this one.
+        """
+        others = self.running[start.job]
+        same = (each for each in others if each.rid == start.rid)
+        if start.rid in self.known or any(start.rid or each.started_at == start.at for each in same):
             return False
-        terms = self.expectations.terms_of(start.job)
-        if not await open_runs.start(self.database, connection, start, now - terms.given_up_after):
+        self._give_up(start.job)
+        await self._write_ends(start.job)
+        overlaps = bool(self.running[start.job])
+        begun = await open_runs.add(self.book.database, self.connection, start, overlapped=overlaps)
+        if begun is None:
             return False
-        await self._introduce(connection, start.job, "it has started", now)
-        await known_jobs.started(self.database, connection, start.job, start.at, now)
+        if overlaps:
+            await open_runs.note_overlap(self.connection, start.job)
+        later = [replace(each, overlapped=overlaps) for each in (*self.running[start.job], begun)]
+        self.running[start.job] = sorted(later, key=lambda each: (each.started_at, each.id))
+        await self._introduce(start.job, "it has started")
+        await known_jobs.started(self.book.database, self.connection, start.job, start.at, self.now)
         return True
 
-    async def end(self, connection: Connection, run: Run, now: datetime) -> OpenRun | None:
-        """A run was stored: end the open run that it is about, and return that."""
-        await self._introduce(connection, run.job, summary(run), now)
-        terms = self.expectations.terms_of(run.job)
-        return await open_runs.end(connection, run, now - terms.given_up_after)
+    async def end(self, run: Run) -> bool:
+        """Note that a run has ended; False when it was stored before this batch or this report."""
+        if run.run_id is not None:
+            if run.run_id in self.known:
+                return False
+            self.known.add(run.run_id)
+        await self._introduce(run.job, summary(run))
+        if run.job in self.histories:
+            self.histories[run.job].add(past_run(run, self.now))
+        return True
 
-    async def look_back(
-        self, connection: Connection, run: Run, begun: OpenRun | None, observation: Observation
-    ) -> Observation:
+    def close(self, run: Run) -> OpenRun | None:
+        """End the open run that a report is about, and return it; those given up of the same job end as well."""
+        running = self.running[run.job]
+        ended = jobs.ended_by(running, run)
+        if ended is not None:
+            running.remove(ended)
+            self._over.add(ended.id)
+        self._give_up(run.job)
+        return ended
+
+    def look_back(self, run: Run, begun: OpenRun | None, observation: Observation) -> Observation:
         """The observation of the newest run, with all that the job's record tells. `begun`: how it was announced."""
-        terms = self.expectations.terms_of(run.job)
-        failed = run.status is not RunStatus.SUCCESS
-        record = await runs.record(
-            connection,
-            run.job,
-            run.finished_at,
-            window=terms.window,
-            newest=max(_MOST_FAILURES if failed else _RECENT_RUNS, terms.streak),
-        )
+        terms = self.book.expectations.terms_of(run.job)
+        record = self.histories[run.job].record(run.finished_at, _looked_at(terms, run))
         if not run.was_refused:
             recent = replace(record, newest=record.newest[:_RECENT_RUNS])
-            await known_jobs.ended(
-                connection,
-                run.job,
-                announced=begun is not None,
-                heard_after=jobs.heard_after(terms, recent),
-            )
+            self._heard[run.job] = begun is not None, jobs.heard_after(terms, recent)
         found = jobs.record_figures(terms, record)
         found["overlapping"] = begun is not None and begun.overlapped
         return replace(observation, fields={**observation.fields, **found})
 
-    async def _introduce(self, connection: Connection, job: str, said: str, now: datetime) -> None:
+    async def write(self) -> None:
+        """Store what has changed since it was opened."""
+        await open_runs.delete(self.connection, self._over)
+        await known_jobs.ended(self.connection, self._heard)
+
+    async def _write_ends(self, job: str) -> None:
+        """Store what ended before a start, so that the start comes after it."""
+        await open_runs.delete(self.connection, self._over)
+        self._over.clear()
+        if job in self._heard:
+            await known_jobs.ended(self.connection, {job: self._heard.pop(job)})
+
+    def _give_up(self, job: str) -> None:
+        """Forget the open runs of a job that nothing was heard of for too long."""
+        given_up_before = self.now - self.book.expectations.terms_of(job).given_up_after
+        lost = {each.id for each in self.running[job] if each.started_at < given_up_before}
+        if lost:
+            self._over.update(lost)
+            self.running[job] = [each for each in self.running[job] if each.id not in lost]
+
+    async def _introduce(self, job: str, said: str) -> None:
         """Tell of a job that the configuration does not know, the first time it makes itself heard."""
-        if job in self._introduced or self.expectations.terms_of(job).timetable:
+        book = self.book
+        if job in book.introduced or job in self._introduced or book.expectations.terms_of(job).timetable:
             return
-        if not await known_jobs.introduce(self.database, connection, job, now):
-            self._introduced.add(job)  # committed before, so it stays true
+        if not await known_jobs.introduce(book.database, self.connection, job, self.now):
+            book.introduced.add(job)  # committed before, so it stays true
             return
+        self._introduced.add(job)
         log.info("unknown_job", job=job)
-        if await known_jobs.count_introduced(connection, now - _A_DAY) > _MOST_INTRODUCED:
+        if await known_jobs.count_introduced(self.connection, self.now - _A_DAY) > _MOST_INTRODUCED:
             return  # names that carry a date or a number, or a configuration without jobs
         await outbox.add_post(
-            self.database,
-            connection,
-            key=f"unknown-job:{job}:{now.isoformat()}",
-            lane=Lane(destination="slack", channel=self.channel),
-            payload=post_payload(render_unknown_job(job, said), self.channel),
+            book.database,
+            self.connection,
+            key=f"unknown-job:{job}:{self.now.isoformat()}",
+            lane=Lane(destination="slack", channel=book.channel),
+            payload=post_payload(render_unknown_job(job, said), book.channel),
             priority=PRIORITY,
-            now=now,
+            now=self.now,
         )

@@ -8,27 +8,26 @@ converge. From the claim on an entry is in doubt: whoever finds it so later look
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from bot import failpoint
-from bot.blocks.alert import AlertContext, render_alert, render_event
-from bot.blocks.message import Message, context
-from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted, Upload
-from bot.domain.alert import Alert, Event, EventKind, Status
+from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
 from bot.domain.clock import Clock
-from bot.domain.severity import Severity
 from bot.pacing import TokenBucket
-from storage import alerts, outbox
+from bot.rendering import Card, Delivery, Mentioner, Rendering
+from storage import outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
 
 log = structlog.get_logger(__name__)
 
+UTC = ZoneInfo("UTC")
 POST_INTERVAL = timedelta(seconds=1)
 EDIT_INTERVAL = timedelta(milliseconds=1200)
 _EDIT_BURST = 10
@@ -36,28 +35,6 @@ _FIRST_RETRY = timedelta(seconds=2)
 _SLOWEST_RETRY = timedelta(minutes=5)
 _LONGEST_REST = timedelta(seconds=30)
 _PATIENCE = 10  # how often an entry alone may hold up its lane
-
-
-Card = Callable[[int], Awaitable[Message | None]]
-"""Renders a card as it is now, by its number; None when there is nothing to show any more."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """What an entry comes to when it is rendered now. `existing`: edit this instead of posting."""
-
-    message: Message
-    key: str
-    alert_id: int | None
-    existing: Sent | None = None
-    thread_ts: str | None = None
-    channel: str
-    broadcast: bool = False
-    file: Upload | None = None
-
-    def is_shown(self) -> bool:
-        """Whether the message that stands shows this already."""
-        return self.existing is not None and self.existing.shown == self.message.identity()
 
 
 @dataclass(slots=True)
@@ -102,7 +79,7 @@ class _Pace:
 
 
 class Notifier:
-    """Delivers what the outbox holds. `mention` turns a rule's `@names` into Slack's mentions."""
+    """Delivers what the outbox holds. `mention` turns names of the file into Slack's mentions."""
 
     def __init__(
         self,
@@ -111,17 +88,23 @@ class Notifier:
         destinations: Mapping[str, Destination],
         default_channel: str,
         clock: Clock,
-        mention: Callable[[str | None], str],
+        mention: Mentioner,
         owner: str,
+        zone: ZoneInfo = UTC,
         cards: Mapping[str, Card] | None = None,
     ) -> None:
         """`cards` render what is edited in place and is not an alert, by the kind in their keys."""
-        self._cards = cards if cards is not None else {}
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
-        self._mention = mention
+        self._rendering = Rendering(
+            database=database,
+            clock=clock,
+            mention=mention,
+            zone=zone,
+            cards=cards if cards is not None else {},
+        )
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}
@@ -227,7 +210,7 @@ class Notifier:
         return True
 
     async def _deliver(self, entry: Entry) -> None:
-        delivery = await self._render(entry)
+        delivery = await self._rendering.render(entry)
         if delivery is None:
             await self._record(entry, None)
             await self._settle_lines(entry)
@@ -280,7 +263,7 @@ class Notifier:
         """Nothing will be said in the thread of a message that was never to be seen."""
         if entry.kind is EntryKind.VIEW and entry.alert_id is not None:
             async with self._database.transaction() as connection:
-                await outbox.settle_lines(connection, entry.alert_id, entry.lane.destination)
+                await outbox.settle_lines(connection, entry.alert_id, entry.key)
 
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""
@@ -405,107 +388,6 @@ class Notifier:
             remedy=failed.remedy,
         )
         self.trouble = f"{failed.reason}; {failed.remedy}" if failed.remedy else failed.reason
-
-    async def _render(self, entry: Entry) -> Delivery | None:
-        """What the entry comes to now; None when there is nothing to say any more."""
-        if entry.kind is EntryKind.VIEW:
-            return await self._render_view(entry)
-        return await self._render_post(entry)
-
-    async def _render_card(self, entry: Entry) -> Delivery | None:
-        _, kind, number = entry.key.split(":")
-        message = await self._cards[kind](int(number)) if kind in self._cards else None
-        if message is None:
-            return None
-        async with self._database.snapshot() as connection:
-            standing = await outbox.sent(connection, entry.key)
-        message = self._rerouted(message, entry.payload.get("channel"), entry)
-        return Delivery(
-            message=message, key=entry.key, alert_id=None, existing=standing, channel=entry.lane.channel
-        )
-
-    async def _render_view(self, entry: Entry) -> Delivery | None:
-        if entry.alert_id is None:
-            return await self._render_card(entry)
-        now = self._clock()
-        async with self._database.snapshot() as connection:
-            alert = await alerts.get(connection, entry.alert_id)
-            standing = await outbox.sent(connection, entry.key)
-            if alert is None or (standing is None and _never_to_be_seen(alert, now)):
-                return None
-            times = await alerts.count_of_fingerprint(connection, alert.fingerprint, now - timedelta(days=7))
-        around = AlertContext(now=now, times_this_week=times, mention=self._mention(alert.firing.mention))
-        message = self._rerouted(render_alert(alert, around), alert.firing.channel, entry)
-        return Delivery(
-            message=message, key=entry.key, alert_id=alert.id, existing=standing, channel=entry.lane.channel
-        )
-
-    async def _render_post(self, entry: Entry) -> Delivery | None:
-        if entry.alert_id is None:
-            message = Message(text=entry.payload["text"], blocks=tuple(entry.payload["blocks"]), body=())
-            message = self._rerouted(message, entry.payload.get("channel"), entry)
-            root = await self._root(entry)
-            return Delivery(
-                message=message,
-                key=entry.key,
-                alert_id=None,
-                thread_ts=entry.payload.get("thread_ts") if root is None else root.ts,
-                channel=entry.lane.channel if root is None else root.channel,
-                file=Upload(**entry.payload["file"]) if "file" in entry.payload else None,
-            )
-        async with self._database.snapshot() as connection:
-            alert = await alerts.get(connection, entry.alert_id)
-            root = await outbox.sent(connection, outbox.view_key(entry.alert_id, entry.lane.destination))
-        if alert is None or root is None:
-            return None
-        event = _event(entry.payload["event"])
-        loud = bool(entry.payload.get("loud", event.kind is EventKind.REOPENED))
-        quiet = alert.firing.held_by is not None or alert.is_silenced(self._clock())
-        loud = loud and alert.status is Status.ACTIVE and not quiet
-        return Delivery(
-            message=render_event(event, alert, self._mention(alert.firing.mention) if loud else ""),
-            key=entry.key,
-            alert_id=alert.id,
-            thread_ts=root.ts,
-            channel=root.channel,
-            broadcast=loud and alert.severity <= Severity.HIGH,
-        )
-
-    async def _root(self, entry: Entry) -> Sent | None:
-        """The message whose thread a post belongs to, when it stands."""
-        if (under := entry.payload.get("under")) is None:
-            return None
-        async with self._database.snapshot() as connection:
-            return await outbox.sent(connection, under)
-
-    def _rerouted(self, message: Message, wanted: str | None, entry: Entry) -> Message:
-        """Say so when a message stands in the default channel because its own cannot be used."""
-        if wanted is None or wanted == entry.lane.channel:
-            return message
-        note = f":warning: Meant for {wanted}, which cannot be posted to"
-        return Message(
-            text=f"{message.text}\n{note}",
-            blocks=message.blocks,
-            body=(*message.body, context(note)),
-            color=message.color,
-        )
-
-
-def _never_to_be_seen(alert: Alert, now: datetime) -> bool:
-    """It was silenced or held from its beginning, and is still, or ended so."""
-    if alert.firing.held_by is not None:
-        return True
-    until = now if alert.closed_at is None else alert.closed_at
-    return alert.silenced_until is not None and until < alert.silenced_until
-
-
-def _event(row: Mapping[str, Any]) -> Event:
-    return Event(
-        kind=EventKind(row["kind"]),
-        at=datetime.fromisoformat(row["at"]),
-        text=row["text"],
-        actor=row["actor"],
-    )
 
 
 def _backoff(failures: int, longest: timedelta) -> timedelta:

@@ -5,29 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 from zoneinfo import ZoneInfo
 
 from bot.config.probing import CheckSettings, JobSettings
 from bot.config.settings import Settings
 from bot.config.telling import Digest as DigestSettings
 from bot.config.telling import StatusField
+from bot.domain.advice import Advice, advise
 from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.domain.decision import spell
+from bot.domain.forecast import Outlook, accumulates, look_ahead
 from bot.domain.observation import Source, SourceKind, complete
+from bot.domain.pattern import Pattern, find_pattern
 from bot.domain.rollup import DURATION, hour_of, together
 from bot.domain.run import fields_of
 from bot.domain.run_filter import RunFilter
 from bot.domain.schedule import Cron, days_before, local_day
 from bot.domain.standing import Standing
+from bot.hindsight import trends_of
 from bot.measuring import Measuring
 from bot.reports import digest as figures
 from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
 from bot.reports.health import Health, alert_count
 from bot.reports.overview import Figure, Overview, lines, worst
+from bot.reports.thresholds import measured_fields
 from checks.result import Value
-from storage import alerts, rollups, runs, sources, tally
+from storage import alerts, decisions, history, rollups, runs, sources, tally
 from storage.database import Connection, Database
 
 _LOOK_BACK = timedelta(days=2)
@@ -77,9 +83,11 @@ class Reporting:
         start, end = local_day(due_at, zone, -1 if wanted.period == "yesterday" else 0)
         end = min(end, due_at)
         day_before = days_before(start, end, zone, 1)
+        patterns = await self.patterns(wanted.patterns, end) if wanted.patterns else None
         charts = [await self.measuring.chart(chart, end) for chart in wanted.charts]
         async with self.database.snapshot() as connection:
             began = await alerts.opened_between(connection, start, end)
+            untold = await decisions.told_nowhere(connection, [alert.id for alert in began])
             return Digest(
                 name=self.settings.name,
                 start=start,
@@ -91,7 +99,8 @@ class Reporting:
                 uptimes=await self._uptimes(connection, (start, end), day_before) if wanted.uptime else None,
                 jobs=await self._jobs(connection, start, end),
                 open=await alerts.list_open(connection, 100),
-                quiet=figures.quiet_alerts(began),
+                quiet=figures.quiet_alerts(began, untold),
+                patterns=patterns,
                 charts=charts,
             )
 
@@ -134,6 +143,22 @@ class Reporting:
             week=alert_count(began, overview.at, _WEEK),
         )
 
+    async def patterns(self, over: timedelta, end: datetime) -> Pattern:
+        """When and about what alerts came in the time before an instant. Raises DatabaseError."""
+        async with self.database.snapshot() as connection:
+            found = await history.episodes(connection, end - over, end)
+        return find_pattern(found, end - over, end, self.settings.timezone)
+
+    async def thresholds(self, over: timedelta) -> list[Advice]:
+        """What the past speaks for instead of each threshold of the file. Raises DatabaseError."""
+        now, found = self.clock(), []
+        for about in measured_fields(self.settings):
+            source = Source(kind=SourceKind.CHECK, name=about.check)
+            async with self.database.snapshot() as connection:
+                past = await rollups.hours(connection, source, about.field, hour_of(now - over), now)
+            found.append(advise(about, past))
+        return found
+
     async def sources(self) -> list[Source]:
         """Every check and job that is configured, or was heard of as a job."""
         async with self.database.snapshot() as connection:
@@ -148,7 +173,7 @@ class Reporting:
         now = self.clock()
         source, settings = Source(kind=SourceKind.JOB, name=name), self.settings.jobs.get(name)
         async with self.database.snapshot() as connection:
-            found = await runs.page(connection, RunFilter(job=name, limit=SHOWN))
+            found = await runs.page(connection, RunFilter(job=name, limit=SHOWN, ended=True))
             took = await rollups.hours(connection, source, DURATION, hour_of(now - _WEEK), now)
             last = found.runs[0].finished_at if found.runs else None
             return JobDetail(
@@ -182,7 +207,28 @@ class Reporting:
                 day=await tally.of_check(connection, name, now - _DAY, now),
                 week=await tally.of_check(connection, name, now - _WEEK, now),
                 alerts=_about(source, await alerts.list_open(connection)),
+                outlooks=await self._outlooks(connection, settings, worst(standings)) if settings else {},
             )
+
+    async def _outlooks(
+        self, connection: Connection, settings: CheckSettings, last: Standing | None
+    ) -> dict[str, Outlook]:
+        """When the next limit of each field that fills up is reached, where its growth tells."""
+        found: dict[str, Outlook] = {}
+        for name, limits in settings.thresholds.items():
+            value = last.fields.get(name) if last is not None else None
+            if last is None or not _is_number(value) or not accumulates(name):
+                continue
+            trends = await trends_of(
+                self.database, connection, last.source, last.resource, name, self.clock()
+            )
+            ends = [(limit.limit, limit.direction == "below") for limit in limits]
+            if name in settings.options.percent_fields():
+                ends.append((100.0, False))
+            ahead = [look_ahead(trends, value, end, self.clock(), below=below) for end, below in ends]
+            if told := [outlook for outlook in ahead if outlook is not None]:
+                found[name] = min(told, key=lambda outlook: outlook.after)
+        return found
 
     async def _series(
         self, connection: Connection, names: set[str], start: datetime, end: datetime
@@ -243,6 +289,10 @@ def _limits(settings: CheckSettings) -> dict[str, list[Limit]]:
         ]
         for field, thresholds in settings.thresholds.items()
     }
+
+
+def _is_number(value: Value) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _about(source: Source, found: Sequence[Alert]) -> list[Alert]:

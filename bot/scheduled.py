@@ -14,6 +14,7 @@ from bot.blocks.digest import render_digest
 from bot.blocks.health import render_health
 from bot.blocks.message import Message
 from bot.blocks.overview import render_heartbeat
+from bot.blocks.patterns import render_patterns
 from bot.blocks.readiness import ReadinessLine, render_readiness
 from bot.blocks.sla import render_sla
 from bot.checkins import Checkins
@@ -131,6 +132,19 @@ def _reports(settings: Settings, reporting: Reporting) -> Iterator[ScheduledMess
             stale_after=timedelta(days=3),
             write=write_sla,
             attach=attach_sla,
+        )
+    if (patterns := settings.reports.patterns) is not None:
+
+        async def write_patterns(due_at: datetime) -> Message:
+            found = await reporting.patterns(patterns.over, due_at)
+            return render_patterns(found, settings.timezone, settings.name)
+
+        yield ScheduledMessage(
+            name="patterns",
+            schedule=Cron(patterns.schedule, settings.timezone),
+            channel=patterns.channel or settings.slack.channel,
+            stale_after=_A_DAY,
+            write=write_patterns,
         )
 
 

@@ -7,8 +7,9 @@ aiomysql and 3.1 ms on PostgreSQL with asyncpg; PyMySQL in a thread costs 40 ms,
 
 from __future__ import annotations
 
+import re
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from functools import partial
@@ -21,7 +22,7 @@ from uuid import uuid4
 
 import sqlalchemy
 from pydantic import AfterValidator, SecretStr
-from sqlalchemy import URL, Connection, Engine, Inspector, NullPool, make_url
+from sqlalchemy import URL, Connection, CursorResult, Engine, Inspector, NullPool, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -39,14 +40,19 @@ _EXTRAS = {"aiomysql": "tocsin[mysql]", "pymysql": "tocsin[mysql]"}
 
 
 def _check_url(url: SecretStr) -> SecretStr:
+    check_database_url(url.get_secret_value())
+    return url
+
+
+def check_database_url(text: str) -> None:
+    """Raises ValueError, without the text, when it is no address of a database."""
     try:
-        parse_url(url.get_secret_value())
+        parse_url(text)
     except ArgumentError:
         raise ValueError(
             "this is not a database URL; write one such as postgresql://user@host/database "
             "or sqlite:///file.db"
         ) from None
-    return url
 
 
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_url)]
@@ -102,10 +108,32 @@ class Session:
 
     def rows(self, sql: str, most: int = MOST_ROWS) -> tuple[list[str], list[tuple[Any, ...]]]:
         """The columns and up to `most` rows of one statement, passed to the driver as it is written."""
-        options = {"no_parameters": True, "stream_results": self.dialect == "postgresql"}
+        options = {"no_parameters": True, "stream_results": self._streams}
+        return self._fetched(lambda: self._connection.exec_driver_sql(sql, execution_options=options), most)
+
+    def bound(
+        self, sql: str, values: Mapping[str, Any], most: int = MOST_ROWS
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """As `rows`, with `:name` in the statement bound to the value of that name; other colons stand."""
+        names = "|".join(re.escape(name) for name in values)
+        ours = re.compile(rf"(?<![:\w\\]):({names})\b(?!:)")
+        used = {name: values[name] for name in ours.findall(sql)}
+        statement = sqlalchemy.text(re.sub(rf"(?<![:\w\\]):(?=\w)(?!(?:{names})\b)", r"\:", sql))
+        options = {"stream_results": self._streams}
+        return self._fetched(
+            lambda: self._connection.execute(statement, used, execution_options=options), most
+        )
+
+    @property
+    def _streams(self) -> bool:
+        """From PostgreSQL, as its driver would fetch every row at once."""
+        return self.dialect == "postgresql"
+
+    def _fetched(
+        self, execute: Callable[[], CursorResult[Any]], most: int
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
         try:
-            # Streamed from PostgreSQL, as its driver would fetch every row at once.
-            with self._connection.exec_driver_sql(sql, execution_options=options) as result:
+            with execute() as result:
                 if not result.returns_rows:
                     return [], []
                 return list(result.keys()), [tuple(row) for row in result.fetchmany(most)]

@@ -20,8 +20,9 @@ from checks.result import CheckResult
 COMMON_KEYS = frozenset(
     {
         "type", "every", "cron", "at", "timeout", "between", "due", "failures", "recoveries", "resource", "tags",
-        "condition", "states", "thresholds", "depends_on", "dedupe", "expire", "for", "flapping", "anomaly", "report",
-        "checks", "severity", "category", "title", "message", "mention", "channel", "runbook", "recommendations",
+        "condition", "states", "thresholds", "depends_on", "dedupe", "expire", "for", "flapping",
+        "anomaly", "forecast", "report", "checks",
+        "severity", "category", "title", "message", "mention", "channel", "runbook", "recommendations",
     }
 )  # fmt: skip
 

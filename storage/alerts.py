@@ -15,11 +15,16 @@ from bot.domain.inhibition import MARK
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
+from storage.database import in_parts
 from storage.tables import alert_events, alerts
 
 _OPEN = alerts.c.closed_at.is_(None)
 _OPEN_ONES = sa.select(alerts).where(
     _OPEN, alerts.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True))
+)
+_ADD = sa.insert(alerts).returning(alerts.c.id)
+_UPDATE = sa.update(alerts).where(
+    alerts.c.id == sa.bindparam("number"), alerts.c.version == sa.bindparam("known_version")
 )
 
 
@@ -29,8 +34,11 @@ class StaleAlert(Exception):
 
 async def open_ones(connection: AsyncConnection, fingerprints: Iterable[str]) -> dict[str, Alert]:
     """The open alerts of some fingerprints, whoever raised them."""
-    rows = await connection.execute(_OPEN_ONES, {"fingerprints": list(fingerprints)})
-    return {row.fingerprint: alert_of(row) for row in rows}
+    found = {}
+    for some in in_parts(fingerprints):
+        for row in await connection.execute(_OPEN_ONES, {"fingerprints": some}):
+            found[row.fingerprint] = alert_of(row)
+    return found
 
 
 async def latest_closed(connection: AsyncConnection, fingerprints: Sequence[str]) -> dict[str, Alert]:
@@ -120,28 +128,18 @@ async def opened_between(connection: AsyncConnection, start: datetime, end: date
     return [alert_of(row) for row in await connection.execute(query)]
 
 
-async def count_of_fingerprint(connection: AsyncConnection, fingerprint: str, since: datetime) -> int:
-    """How often the same problem began since an instant."""
-    query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(alerts.c.reopened), 0)).where(
-        alerts.c.fingerprint == fingerprint, alerts.c.opened_at >= since
-    )
-    row = (await connection.execute(query)).one()
-    return int(row[0]) + int(row[1])
-
-
 async def save(connection: AsyncConnection, alert: Alert) -> Alert:
     """Insert a new alert or update one whose version is still ours. Raises StaleAlert."""
     if alert.id == 0:
-        result = await connection.execute(
-            sa.insert(alerts).values(version=1, **_columns(alert)).returning(alerts.c.id)
-        )
+        result = await connection.execute(_ADD, {"version": 1, **_columns(alert)})
         return replace(alert, id=int(result.scalar_one()), version=1)
-    statement = (
-        sa.update(alerts)
-        .where(alerts.c.id == alert.id, alerts.c.version == alert.version)
-        .values(version=alert.version + 1, **_columns(alert))
-    )
-    if (await connection.execute(statement)).rowcount != 1:
+    values = {
+        "number": alert.id,
+        "known_version": alert.version,
+        "version": alert.version + 1,
+        **_columns(alert),
+    }
+    if (await connection.execute(_UPDATE, values)).rowcount != 1:
         raise StaleAlert(f"alert {alert.id} changed meanwhile")
     return replace(alert, version=alert.version + 1)
 

@@ -27,17 +27,14 @@ async def mean(
     roll-ups, so that it costs the same however much was reported.
     """
     hour = hour_of(now)
-    same = [await _hour(connection, source, field, hour - timedelta(days=day)) for day in range(1, 8)]
-    if sum(count > 0 for count, _ in same) >= _ENOUGH_DAYS:
+    days = [hour - timedelta(days=day) for day in range(1, 8)]
+    same = [each for each in await rollups.sums_of_hours(connection, source, field, days) if each[0]]
+    if len(same) >= _ENOUGH_DAYS:
         return sum(total for _, total in same) / sum(count for count, _ in same)
     count, total = await rollups.sums(connection, source, field, hour_of(now - WEEK), hour + HOUR)
     if count:
         return total / count
     return await _mean_of_new(database, connection, source, field, now)
-
-
-async def _hour(connection: AsyncConnection, source: Source, field: str, hour: datetime) -> tuple[int, float]:
-    return await rollups.sums(connection, source, field, hour, hour + HOUR)
 
 
 async def _mean_of_new(
@@ -46,7 +43,7 @@ async def _mean_of_new(
     """The mean of what is not rolled up yet: all of a source that is new, else the last hours."""
     known, _ = await rollups.sums(connection, source, UP, hour_of(now - WEEK), now)
     table, at, name = _where(source)
-    value = _number(database, table.c.fields, field)
+    value = number_of(database, table.c.fields, field)
     start = now - (_NOT_ROLLED_YET if known else WEEK)
     query = sa.select(sa.func.avg(value)).where(name == source.name, at >= start, at < now)
     overall = await connection.scalar(query)
@@ -59,7 +56,7 @@ def _where(source: Source) -> tuple[sa.Table, sa.ColumnElement[datetime], sa.Col
     return runs, runs.c.finished_at, runs.c.job
 
 
-def _number(database: Database, fields: sa.ColumnElement[object], field: str) -> sa.ColumnElement[float]:
+def number_of(database: Database, fields: sa.ColumnElement[object], field: str) -> sa.ColumnElement[float]:
     """The field as a number, or NULL when it is something else."""
     if database.is_sqlite:
         path = '$."' + field.replace('"', "") + '"'

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +21,8 @@ Connection = AsyncConnection
 """What queries run on, within a transaction or a snapshot."""
 
 Insert = sqlite.Insert | postgresql.Insert
+
+_Item = TypeVar("_Item")
 
 
 _POSTGRES_OPTIONS = frozenset({"host", "port", "ssl", "sslmode", "prepared_statement_cache_size"})
@@ -81,6 +83,14 @@ def is_cut_off(error: Exception) -> bool:
     return isinstance(error, OSError) or bool(getattr(error, "connection_invalidated", False))
 
 
+def in_parts(values: Iterable[_Item], most: int = 1_000) -> Iterator[list[_Item]]:
+    """The values as lists for `IN`, of few lengths, since every length is a statement of its own."""
+    rest = list(values)
+    for start in range(0, len(rest), most):
+        some = rest[start : start + most]
+        yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
+
+
 class Database:
     """One engine. SQLite has one writer at a time; PostgreSQL as many as its pool.
 
@@ -90,6 +100,8 @@ class Database:
     def __init__(self, address: str) -> None:
         self.url = async_url(address)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.insert: Callable[[sa.Table], Insert] = sqlite.insert if self.is_sqlite else postgresql.insert
+        """An INSERT that knows ON CONFLICT, in the words of this database."""
         self._writing = asyncio.Lock() if self.is_sqlite else None
         self._lock_file: int | None = None
         options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 10, "max_overflow": 5}
@@ -124,10 +136,6 @@ class Database:
             except sa.exc.TimeoutError as error:
                 raise TimeoutError("every connection to the database is busy") from error
             yield connection
-
-    def insert(self, table: sa.Table) -> Insert:
-        """An INSERT that knows ON CONFLICT, in the words of this database."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def hold_alone(self) -> None:
         """Keep a second Tocsin off a SQLite file. Raises DatabaseUnusable when one holds it already."""

@@ -13,12 +13,15 @@ from bot.domain.observation import SourceKind
 from storage.database import Database
 from storage.tables import known_jobs, sources
 
-_HEARD = sa.update(known_jobs).where(
-    known_jobs.c.job == sa.bindparam("name"),
-    sa.or_(
-        known_jobs.c.announced != sa.bindparam("was_announced", type_=sa.Boolean),
-        sa.func.abs(known_jobs.c.heard_after - sa.bindparam("seconds", type_=sa.Float)) > 1,
-    ),
+_ANNOUNCED = sa.bindparam("was_announced", type_=sa.Boolean)
+_SECONDS = sa.bindparam("seconds", type_=sa.Float)
+_HEARD = (
+    sa.update(known_jobs)
+    .where(
+        known_jobs.c.job == sa.bindparam("name"),
+        sa.or_(known_jobs.c.announced != _ANNOUNCED, sa.func.abs(known_jobs.c.heard_after - _SECONDS) > 1),
+    )
+    .values(announced=_ANNOUNCED, heard_after=_SECONDS)
 )
 _SIGHTS = (
     sa.select(
@@ -74,6 +77,12 @@ async def introduce(database: Database, connection: AsyncConnection, job: str, n
     return (await connection.execute(statement.returning(known_jobs.c.job))).scalar_one_or_none() is not None
 
 
+async def is_known(connection: AsyncConnection, job: str) -> bool:
+    """Whether a job was configured once, or made itself heard."""
+    query = sa.select(known_jobs.c.job).where(known_jobs.c.job == job)
+    return await connection.scalar(query) is not None
+
+
 async def count_introduced(connection: AsyncConnection, since: datetime) -> int:
     """How many jobs that the configuration does not know were first heard of since an instant."""
     query = sa.select(sa.func.count()).where(known_jobs.c.introduced, known_jobs.c.known_since >= since)
@@ -99,11 +108,14 @@ async def started(
     )
 
 
-async def ended(connection: AsyncConnection, job: str, *, announced: bool, heard_after: timedelta) -> None:
-    """A run of a job ended: whether its start was announced, and how long its runs take to be heard of."""
-    seconds = heard_after.total_seconds()
-    values = {"name": job, "was_announced": announced, "seconds": seconds}
-    await connection.execute(_HEARD.values(announced=announced, heard_after=seconds), values)
+async def ended(connection: AsyncConnection, found: Mapping[str, tuple[bool, timedelta]]) -> None:
+    """Runs of some jobs ended: whether their start was announced, and how long their runs take to be heard of."""
+    rows = [
+        {"name": job, "was_announced": announced, "seconds": heard_after.total_seconds()}
+        for job, (announced, heard_after) in found.items()
+    ]
+    if rows:
+        await connection.execute(_HEARD, rows)
 
 
 async def sights(connection: AsyncConnection) -> dict[str, Sight]:

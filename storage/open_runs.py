@@ -2,75 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.domain.jobs import OpenRun, ended_by
-from bot.domain.run import Run, Start
-from storage.database import Database
+from bot.domain.jobs import OpenRun
+from bot.domain.run import Start
+from storage.database import Database, in_parts
 from storage.tables import open_runs
 
-_OF_JOB = (
+_OLDEST_FIRST = (open_runs.c.started_at, open_runs.c.id)
+_OF_JOBS = (
     sa.select(open_runs)
-    .where(open_runs.c.job == sa.bindparam("job"))
-    .order_by(open_runs.c.started_at, open_runs.c.id)
+    .where(open_runs.c.job.in_(sa.bindparam("jobs", expanding=True)))
+    .order_by(*_OLDEST_FIRST)
 )
 
 
-async def start(
-    database: Database, connection: AsyncConnection, begun: Start, given_up_before: datetime
-) -> bool:
-    """Remember that a run has begun; False when it was told before.
-
-    Runs of the job that began before `given_up_before` are forgotten; the rest now overlap with this one.
-    """
-    others = await of_job(connection, begun.job)
-    if any(each.rid == begun.rid and (begun.rid or each.started_at == begun.at) for each in others):
-        return False
-    await _delete(connection, [each for each in others if each.started_at < given_up_before])
-    overlaps = any(each.started_at >= given_up_before for each in others)
-    row = {"job": begun.job, "rid": begun.rid, "started_at": begun.at, "overlapped": overlaps}
+async def add(
+    database: Database, connection: AsyncConnection, begun: Start, *, overlapped: bool
+) -> OpenRun | None:
+    """Remember that a run has begun; None when another replica was told so first."""
+    row = {"job": begun.job, "rid": begun.rid, "started_at": begun.at, "overlapped": overlapped}
     statement = database.insert(open_runs).values(row).on_conflict_do_nothing(index_elements=["job", "rid"])
-    await connection.execute(statement)
-    if overlaps:
-        same = open_runs.c.job == begun.job
-        await connection.execute(sa.update(open_runs).where(same).values(overlapped=True))
-    return True
+    number = (await connection.execute(statement.returning(open_runs.c.id))).scalar_one_or_none()
+    if number is None:
+        return None
+    return OpenRun(id=number, job=begun.job, rid=begun.rid, started_at=begun.at, overlapped=overlapped)
 
 
-async def end(connection: AsyncConnection, run: Run, given_up_before: datetime) -> OpenRun | None:
-    """End the open run that a report is about, and return it; those given up of the same job end as well."""
-    running = await of_job(connection, run.job)
-    ended = ended_by(running, run)
-    over = [each for each in running if each is ended or each.started_at < given_up_before]
-    await _delete(connection, over)
-    return ended
+async def note_overlap(connection: AsyncConnection, job: str) -> None:
+    """Remember of every open run of a job that another ran at the same time."""
+    await connection.execute(sa.update(open_runs).where(open_runs.c.job == job).values(overlapped=True))
 
 
-async def of_job(connection: AsyncConnection, job: str) -> list[OpenRun]:
-    """A job's open runs, oldest first."""
-    return [_open_run(row) for row in await connection.execute(_OF_JOB, {"job": job})]
+async def delete(connection: AsyncConnection, numbers: Iterable[int]) -> None:
+    """Forget open runs that have ended or were given up."""
+    for some in in_parts(numbers):
+        await connection.execute(sa.delete(open_runs).where(open_runs.c.id.in_(some)))
+
+
+async def of_jobs(connection: AsyncConnection, jobs: Iterable[str]) -> list[OpenRun]:
+    """The open runs of some jobs, oldest first."""
+    return [
+        _open_run(row)
+        for some in in_parts(jobs)
+        for row in await connection.execute(_OF_JOBS, {"jobs": some})
+    ]
 
 
 async def list_all(connection: AsyncConnection) -> list[OpenRun]:
     """Every open run, oldest first."""
-    query = sa.select(open_runs).order_by(open_runs.c.started_at, open_runs.c.id)
+    query = sa.select(open_runs).order_by(*_OLDEST_FIRST)
     return [_open_run(row) for row in await connection.execute(query)]
 
 
 async def forget(connection: AsyncConnection, before: datetime) -> int:
     """Delete those that began before an instant; returns how many went."""
     return (await connection.execute(sa.delete(open_runs).where(open_runs.c.started_at < before))).rowcount
-
-
-async def _delete(connection: AsyncConnection, over: Sequence[OpenRun]) -> None:
-    if over:
-        ids = [each.id for each in over]
-        await connection.execute(sa.delete(open_runs).where(open_runs.c.id.in_(ids)))
 
 
 def _open_run(row: sa.Row[Any]) -> OpenRun:

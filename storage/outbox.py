@@ -48,6 +48,7 @@ class Entry:
     created_at: datetime
     attempts: int
     in_doubt_since: datetime | None
+    root_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +63,9 @@ class Sent:
     shown: str
 
 
-def view_key(alert_id: int, destination: str) -> str:
-    """The key of an alert's message at a destination."""
-    return f"alert:{alert_id}:{destination}"
+def view_key(alert_id: int, lane: Lane) -> str:
+    """The key of an alert's message in a lane, wherever that message had to go in the end."""
+    return f"alert:{alert_id}:{lane.destination}:{lane.channel}"
 
 
 def card_key(kind: str, number: int) -> str:
@@ -86,7 +87,7 @@ async def mark_stale(
     await _mark(
         database,
         connection,
-        key=view_key(alert_id, lane.destination),
+        key=view_key(alert_id, lane),
         alert_id=alert_id,
         lane=lane,
         priority=priority,
@@ -166,7 +167,7 @@ async def add_post(
 ) -> bool:
     """Queue something to say once; False when its key was queued before.
 
-    With an `alert_id` it goes into that alert's thread, after the alert's own message.
+    With an `alert_id` it goes into the thread of that alert's message in this lane, after that message.
     """
     statement = database.insert(outbox).values(
         key=key,
@@ -181,6 +182,7 @@ async def add_post(
         created_at=now,
         due_at=now,
         attempts=0,
+        root_key=None if alert_id is None else view_key(alert_id, lane),
     )
     statement = statement.on_conflict_do_nothing(index_elements=["key"])
     return (await connection.execute(statement.returning(outbox.c.id))).scalar_one_or_none() is not None
@@ -194,15 +196,11 @@ def _claimable(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
     has_earlier = sa.exists().where(
         earlier.c.alert_id == outbox.c.alert_id,
         earlier.c.kind == EntryKind.POST.value,
-        earlier.c.destination == outbox.c.destination,
+        earlier.c.root_key == outbox.c.root_key,
         earlier.c.state == "pending",
         earlier.c.id < outbox.c.id,
     )
-    has_root = sa.exists().where(
-        root.c.alert_id == outbox.c.alert_id,
-        root.c.destination == outbox.c.destination,
-        root.c.key.like("alert:%"),
-    )
+    has_root = sa.exists().where(root.c.key == outbox.c.root_key)
     return sa.and_(
         outbox.c.state == "pending",
         outbox.c.due_at <= now,
@@ -279,6 +277,7 @@ async def claim(connection: AsyncConnection, lane: Lane, owner: str, now: dateti
         created_at=row.created_at,
         attempts=row.attempts,
         in_doubt_since=found.in_doubt_since,
+        root_key=row.root_key,
     )
 
 
@@ -357,16 +356,16 @@ async def move(connection: AsyncConnection, entry: Entry, channel: str) -> None:
     )
 
 
-async def settle_lines(connection: AsyncConnection, alert_id: int, destination: str) -> None:
+async def settle_lines(connection: AsyncConnection, alert_id: int, root_key: str) -> None:
     """Let go of the thread lines of an alert that ended before its message ever stood."""
     waiting = sa.and_(
         outbox.c.alert_id == alert_id,
-        outbox.c.destination == destination,
+        outbox.c.root_key == root_key,
         outbox.c.kind == EntryKind.POST.value,
         outbox.c.state == "pending",
     )
     is_over = sa.exists().where(alerts.c.id == alert_id, alerts.c.closed_at.is_not(None))
-    has_root = sa.exists().where(messages.c.key == view_key(alert_id, destination))
+    has_root = sa.exists().where(messages.c.key == root_key)
     statement = sa.update(outbox).where(waiting, is_over, sa.not_(has_root))
     await connection.execute(statement.values(state="done", leased_by=None, leased_until=None))
 

@@ -6,9 +6,10 @@ marks its hour, which is then rolled up again. Redoing an hour gives the same ro
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +21,7 @@ from bot.domain.run import RunStatus, is_refusal
 from bot.domain.sketch import Sketch
 from checks.result import State
 from storage import slots
-from storage.database import Database
+from storage.database import Database, Insert
 from storage.runs import ENDED
 from storage.tables import results, rollup_marks, rollups, runs
 
@@ -61,19 +62,23 @@ async def next_hour(connection: AsyncConnection, kind: SourceKind) -> datetime |
 
 
 async def mark_late(
-    database: Database, connection: AsyncConnection, source: Source, at: datetime, now: datetime
+    database: Database, connection: AsyncConnection, found: Iterable[tuple[Source, datetime]], now: datetime
 ) -> None:
-    """Have an hour rolled up again when something about it comes after its end."""
-    hour = hour_of(at)
-    if hour + HOUR > now:
-        return
-    statement = database.insert(rollup_marks).values(
-        kind=source.kind.value, name=source.name, hour=hour, version=1
-    )
+    """Have the hours of some instants rolled up again when something about them comes after their end."""
+    hours = {(source, hour_of(at)) for source, at in found}
+    rows = [
+        {"kind": source.kind.value, "name": source.name, "hour": hour, "version": 1}
+        for source, hour in hours
+        if hour + HOUR <= now
+    ]
+    if rows:
+        await connection.execute(_mark(database.insert), rows)
+
+
+@cache
+def _mark(insert: Callable[[sa.Table], Insert]) -> sa.Executable:
     again = {"version": rollup_marks.c.version + 1}
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=["kind", "name", "hour"], set_=again)
-    )
+    return insert(rollup_marks).on_conflict_do_update(index_elements=["kind", "name", "hour"], set_=again)
 
 
 async def marks(connection: AsyncConnection, kind: SourceKind, until: datetime, limit: int) -> list[Mark]:
@@ -194,7 +199,7 @@ async def hours(
 ) -> list[tuple[datetime, Rollup]]:
     """A field's roll-ups of the hours in [start, end), oldest first; resources stand beside each other."""
     query = _of(sa.select(rollups), source, field, start, end).order_by(rollups.c.hour, rollups.c.resource)
-    return [(row.hour, _rollup(row)) for row in await connection.execute(query)]
+    return [(row.hour, rollup_of(row)) for row in await connection.execute(query)]
 
 
 async def sums(
@@ -204,6 +209,17 @@ async def sums(
     query = sa.select(sa.func.sum(rollups.c.count), sa.func.sum(rollups.c.sum))
     count, total = (await connection.execute(_of(query, source, field, start, end))).one()
     return int(count or 0), float(total or 0)
+
+
+async def sums_of_hours(
+    connection: AsyncConnection, source: Source, field: str, at: Sequence[datetime]
+) -> list[tuple[int, float]]:
+    """How many numbers a field had in each of some hours that had any, and their sum."""
+    every: sa.Select[Any] = sa.select(sa.func.sum(rollups.c.count), sa.func.sum(rollups.c.sum))
+    query = _of(every.group_by(rollups.c.hour), source, field, min(at), max(at) + HOUR).where(
+        rollups.c.hour.in_(at)
+    )
+    return [(int(row[0]), float(row[1])) for row in await connection.execute(query)]
 
 
 def _of(query: sa.Select[Any], source: Source, field: str, start: datetime, end: datetime) -> sa.Select[Any]:
@@ -227,7 +243,7 @@ def _at(kind: SourceKind) -> sa.Column[datetime]:
     return results.c.at if kind is SourceKind.CHECK else runs.c.finished_at
 
 
-def _rollup(row: sa.Row[Any]) -> Rollup:
+def rollup_of(row: sa.Row[Any]) -> Rollup:
     values = row._mapping
     sketch = values["sketch"]
     return Rollup(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,17 +10,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from bot.domain.history import History
 from bot.domain.jobs import PastRun, Record
 from bot.domain.rollup import Tally
 from bot.domain.run import REFUSED, Run, RunStatus, search_text
-from bot.domain.run_filter import Cursor, RunFilter, RunPage
+from bot.domain.run_filter import Count, Cursor, RunFilter, RunPage
 from checks.result import Value
-from storage.database import Database
+from storage.database import Database, in_parts
 from storage.tables import Instant, run_outputs, runs
 
 _instant = Instant()
+_ENDED = runs.c.status != RunStatus.LOG.value  # what a job only said is no part of its record
 _UNTIL = sa.and_(
-    runs.c.job == sa.bindparam("job"), runs.c.finished_at <= sa.bindparam("until", type_=_instant)
+    runs.c.job == sa.bindparam("job"), runs.c.finished_at <= sa.bindparam("until", type_=_instant), _ENDED
 )
 _WITHIN = sa.and_(_UNTIL, runs.c.finished_at > sa.bindparam("since", type_=_instant))
 # A value of the JSON text; read in Python it would cost every run of the window its fields.
@@ -29,17 +31,21 @@ _REFUSED = sa.and_(
 )
 _COUNTS = sa.select(runs.c.status, sa.func.count()).where(_WITHIN).group_by(runs.c.status)
 _REFUSALS = sa.select(sa.func.count()).select_from(runs).where(_WITHIN, _REFUSED)
+_PAST = sa.select(
+    runs.c.status, runs.c.finished_at, runs.c.received_at, runs.c.duration_seconds, _REFUSED.label("refused")
+)
 _LAST = (
-    sa.select(
-        runs.c.status,
-        runs.c.finished_at,
-        runs.c.received_at,
-        runs.c.duration_seconds,
-        _REFUSED.label("refused"),
-    )
-    .where(_UNTIL)
+    _PAST.where(_UNTIL)
     .order_by(runs.c.finished_at.desc(), runs.c.id.desc())
     .limit(sa.bindparam("newest", type_=sa.Integer))
+)
+_ENDED_WITHIN = _PAST.where(_WITHIN).order_by(runs.c.finished_at, runs.c.id)
+_KNOWN = sa.select(runs.c.run_id).where(runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True)))
+_ADD = sa.insert(runs)
+_ADD_OUTPUTS = sa.insert(run_outputs)
+_LAST_NUMBER = sa.select(sa.func.max(runs.c.id))
+_NUMBERS = sa.select(sa.func.nextval(sa.func.pg_get_serial_sequence("runs", "id"))).select_from(
+    sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer))
 )
 
 ENDED = tuple(status.value for status in (RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.TIMEOUT))
@@ -55,33 +61,61 @@ _OLDEST = (runs.c.finished_at, runs.c.id)
 
 async def add(database: Database, connection: AsyncConnection, run: Run, received_at: datetime) -> int | None:
     """Store a run and return its number; None when its `run_id` was stored before."""
-    statement = database.insert(runs).values(
-        run_id=run.run_id,
-        job=run.job,
-        status=run.status.value,
-        level=run.level,
-        finished_at=run.finished_at,
-        duration_seconds=run.duration_seconds,
-        exit_code=run.exit_code,
-        fields=dict(run.fields),
-        received_at=received_at,
-        search=search_text(run),
-    )
-    result = await connection.execute(
-        statement.on_conflict_do_nothing(index_elements=["run_id"]).returning(runs.c.id)
-    )
-    number: int | None = result.scalar_one_or_none()
-    if number is not None and run.output.strip():
-        await connection.execute(
-            sa.insert(run_outputs),
-            {"run_id": number, "finished_at": run.finished_at, "text": run.output},
-        )
+    if run.run_id is not None and await known(connection, [run.run_id]):
+        return None
+    (number,) = await add_all(database, connection, [run], received_at)
     return number
 
 
-async def is_known(connection: AsyncConnection, run_id: str) -> bool:
-    """Whether a run with this id was stored."""
-    return await connection.scalar(sa.select(runs.c.id).where(runs.c.run_id == run_id)) is not None
+async def add_all(
+    database: Database, connection: AsyncConnection, new: Sequence[Run], received_at: datetime
+) -> list[int]:
+    """Store runs and return their numbers. Raises DatabaseError when a `run_id` was stored before."""
+    if not new:
+        return []
+    numbers = await _next_numbers(database, connection, len(new))
+    rows = [_stored(run, number, received_at) for run, number in zip(new, numbers, strict=True)]
+    await connection.execute(_ADD, rows)
+    outputs = [
+        {"run_id": number, "finished_at": run.finished_at, "text": run.output}
+        for run, number in zip(new, numbers, strict=True)
+        if run.output.strip()
+    ]
+    if outputs:
+        await connection.execute(_ADD_OUTPUTS, outputs)
+    return numbers
+
+
+async def _next_numbers(database: Database, connection: AsyncConnection, count: int) -> list[int]:
+    """Numbers for new runs, greater than those before. SQLite has one writer, and this is it."""
+    if database.is_sqlite:
+        last = await connection.scalar(_LAST_NUMBER) or 0
+        return list(range(last + 1, last + 1 + count))
+    return sorted((await connection.execute(_NUMBERS, {"count": count})).scalars())
+
+
+def _stored(run: Run, number: int, received_at: datetime) -> dict[str, Any]:
+    return {
+        "id": number,
+        "run_id": run.run_id,
+        "job": run.job,
+        "status": run.status.value,
+        "level": run.level,
+        "finished_at": run.finished_at,
+        "duration_seconds": run.duration_seconds,
+        "exit_code": run.exit_code,
+        "fields": dict(run.fields),
+        "received_at": received_at,
+        "search": search_text(run),
+    }
+
+
+async def known(connection: AsyncConnection, run_ids: Iterable[str]) -> set[str]:
+    """Which of some ids are those of stored runs."""
+    found: set[str] = set()
+    for some in in_parts(run_ids):
+        found.update((await connection.execute(_KNOWN, {"run_ids": some})).scalars())
+    return found
 
 
 async def record(
@@ -98,6 +132,28 @@ async def record(
         ended=sum(counts.values()),
         refused=int(refused or 0),
     )
+
+
+async def history(
+    connection: AsyncConnection,
+    job: str,
+    first: datetime,
+    last: datetime,
+    *,
+    window: timedelta,
+    newest: int,
+) -> History:
+    """What is needed to tell a job's record, of up to so many runs, at any instant in [first, last]."""
+    near = []
+    if first < last:
+        spans = [(first - window, last - window), (first, last)]
+        if last - window >= first:
+            spans = [(first - window, last)]
+        for since, until in spans:
+            values = {"job": job, "since": since, "until": until}
+            near += [_past(row) for row in await connection.execute(_ENDED_WITHIN, values)]
+    until_first = await record(connection, job, first, window=window, newest=newest)
+    return History(first=first, window=window, until_first=until_first, near=near)
 
 
 def _past(row: sa.Row[Any]) -> PastRun:
@@ -180,6 +236,8 @@ def _where(query: sa.Select[Any], wanted: RunFilter) -> sa.Select[Any]:
         query = query.where(runs.c.job == wanted.job)
     if wanted.status is not None:
         query = query.where(runs.c.status == wanted.status.value)
+    if wanted.ended:
+        query = query.where(_ENDED)
     if wanted.since is not None:
         query = query.where(runs.c.finished_at >= wanted.since)
     if wanted.until is not None:
@@ -191,13 +249,42 @@ def _where(query: sa.Select[Any], wanted: RunFilter) -> sa.Select[Any]:
     return query
 
 
+async def count(connection: AsyncConnection, wanted: RunFilter, most: int) -> Count:
+    """How many fit on all pages together, counted as far as `most`; a search counts in the newest it would read."""
+    every = _where(
+        sa.select(runs.c.id, runs.c.search) if wanted.texts else sa.select(runs.c.id), wanted.newest()
+    )
+    reach = SEARCHED if wanted.texts else most
+    near = every.order_by(*_NEWEST).limit(reach).subquery()
+    query = sa.select(sa.func.count()).select_from(near)
+    for text in wanted.texts:
+        query = query.where(near.c.search.contains(text.casefold(), autoescape=True))
+    further = every.order_by(*_NEWEST).offset(reach).limit(1)
+    found = int(await connection.scalar(query) or 0)
+    if not wanted.texts and found < most:
+        return Count(number=found, exact=True)
+    return Count(number=found, exact=(await connection.execute(further)).first() is None)
+
+
+async def status_of(connection: AsyncConnection, run_id: str) -> RunStatus | None:
+    """How the run with this id ended; None when there is no such run."""
+    status = await connection.scalar(sa.select(runs.c.status).where(runs.c.run_id == run_id))
+    return None if status is None else RunStatus(status)
+
+
+async def are_of(connection: AsyncConnection, job: str) -> bool:
+    """Whether anything was ever stored of a job."""
+    query = sa.select(runs.c.id).where(runs.c.job == job).limit(1)
+    return await connection.scalar(query) is not None
+
+
 async def between(
     connection: AsyncConnection, start: datetime, end: datetime, jobs: Sequence[str] | None = None
 ) -> list[Run]:
-    """Runs that ended in [start, end), oldest first."""
+    """Runs that ended in [start, end), oldest first; nothing that a job only said."""
     query = (
         sa.select(*_SHOWN)
-        .where(runs.c.finished_at >= start, runs.c.finished_at < end)
+        .where(runs.c.finished_at >= start, runs.c.finished_at < end, _ENDED)
         .order_by(runs.c.finished_at, runs.c.id)
     )
     if jobs is not None:

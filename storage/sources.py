@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,9 +15,9 @@ from bot.domain.flapping import Recent
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.rollup import Tally
 from bot.domain.rule import Streak
-from bot.domain.standing import Standing
+from bot.domain.standing import Place, Standing, stands_now
 from checks.result import State, Value
-from storage.database import Database
+from storage.database import Database, Insert, in_parts
 from storage.tables import results, sources
 
 _ONE = sa.select(sources).where(
@@ -26,7 +27,17 @@ _ONE = sa.select(sources).where(
 )
 
 
+_SEVERAL = sa.select(sources).where(
+    sa.tuple_(sources.c.kind, sources.c.name, sources.c.resource).in_(sa.bindparam("places", expanding=True))
+)
+_CRITICAL = sa.select(sources.c.name, sources.c.resource).where(
+    sources.c.kind == SourceKind.CHECK.value,
+    sources.c.state == State.CRITICAL.value,
+    sources.c.name.in_(sa.bindparam("names", expanding=True)),
+)
+_KEY = ("kind", "name", "resource")
 _WATCH = "watch"  # how a job stands between its runs: a row of its own, so that neither word hides the other
+_ADD_RESULTS = sa.insert(results)
 _BADNESS = {State.PENDING: 0, State.OK: 1, State.UNKNOWN: 2, State.WARNING: 3, State.CRITICAL: 4}
 
 
@@ -34,13 +45,18 @@ async def get(
     connection: AsyncConnection, source: Source, resource: str, *, watch: bool = False
 ) -> Standing | None:
     """How a source stands about a resource; `watch`: between its runs."""
-    values = {
-        "kind": _WATCH if watch else source.kind.value,
-        "name": source.name,
-        "resource": resource,
-    }
-    row = (await connection.execute(_ONE, values)).first()
+    row = (await connection.execute(_ONE, _key((source, resource, watch)))).first()
     return None if row is None else _standing(row)
+
+
+async def find(connection: AsyncConnection, places: Iterable[Place]) -> dict[Place, Standing]:
+    """How some sources stand about some resources, as far as they are known."""
+    found = {}
+    for some in in_parts({tuple(_key(place).values()) for place in places}):
+        for row in await connection.execute(_SEVERAL, {"places": some}):
+            standing = _standing(row)
+            found[standing.source, standing.resource, row.kind == _WATCH] = standing
+    return found
 
 
 async def list_all(connection: AsyncConnection, kind: SourceKind | None = None) -> list[Standing]:
@@ -83,14 +99,9 @@ async def troubled_jobs(connection: AsyncConnection) -> set[str]:
     return {row[0] for row in await connection.execute(query)}
 
 
-async def failing(connection: AsyncConnection, names: Iterable[str]) -> frozenset[str]:
-    """Those of some checks that are critical now."""
-    query = sa.select(sources.c.name).where(
-        sources.c.kind == SourceKind.CHECK.value,
-        sources.c.name.in_(list(names)),
-        sources.c.state == State.CRITICAL.value,
-    )
-    return frozenset(row[0] for row in await connection.execute(query))
+async def critical(connection: AsyncConnection, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Those of some checks that are critical now: name, resource."""
+    return [(row[0], row[1]) for row in await connection.execute(_CRITICAL, {"names": list(names)})]
 
 
 async def put(
@@ -101,39 +112,45 @@ async def put(
     before: Standing | None,
 ) -> None:
     """Remember an observation as the last word, with the streaks of its rules."""
-    unchanged = before is not None and before.state is observation.state
-    values = {
-        "state": observation.state.value,
-        "summary": observation.summary,
-        "since": before.since if unchanged and before is not None else observation.at,
-        "at": observation.at,
-        "fields": dict(observation.fields),
-        "streaks": {name: _streak_row(streak) for name, streak in streaks.items()},
-    }
-    key = {
-        "kind": _WATCH if observation.watch else observation.source.kind.value,
-        "name": observation.source.name,
-        "resource": observation.resource,
-    }
-    statement = database.insert(sources).values(**key, **values)
-    await connection.execute(
-        statement.on_conflict_do_update(index_elements=["kind", "name", "resource"], set_=values)
-    )
+    await put_all(database, connection, {observation.place: stands_now(observation, streaks, before)})
+
+
+async def put_all(
+    database: Database, connection: AsyncConnection, standings: Mapping[Place, Standing]
+) -> None:
+    """Remember the last words of some sources."""
+    rows = [{**_key(place), **_row(standing)} for place, standing in standings.items()]
+    if rows:
+        await connection.execute(_upsert(database.insert), rows)
+
+
+@cache
+def _upsert(insert: Callable[[sa.Table], Insert]) -> sa.Executable:
+    statement = insert(sources)
+    said = {column.name: statement.excluded[column.name] for column in sources.c if column.name not in _KEY}
+    return statement.on_conflict_do_update(index_elements=list(_KEY), set_=said)
 
 
 async def add_result(connection: AsyncConnection, observation: Observation) -> None:
     """Keep what a check found, for averages and uptime."""
-    await connection.execute(
-        sa.insert(results),
+    await add_results(connection, [observation])
+
+
+async def add_results(connection: AsyncConnection, observations: Sequence[Observation]) -> None:
+    """Keep what checks found, for averages and uptime."""
+    rows = [
         {
-            "name": observation.source.name,
-            "resource": observation.resource,
-            "state": observation.state.value,
-            "at": observation.at,
-            "summary": observation.summary,
-            "fields": dict(observation.fields),
-        },
-    )
+            "name": each.source.name,
+            "resource": each.resource,
+            "state": each.state.value,
+            "at": each.at,
+            "summary": each.summary,
+            "fields": dict(each.fields),
+        }
+        for each in observations
+    ]
+    if rows:
+        await connection.execute(_ADD_RESULTS, rows)
 
 
 async def results_between(
@@ -191,6 +208,22 @@ async def forget_results(connection: AsyncConnection, before: datetime, most: in
     """Delete some of what checks found before an instant, oldest first; returns how many rows went."""
     old = sa.select(results.c.id).where(results.c.at < before).order_by(results.c.at).limit(most)
     return (await connection.execute(sa.delete(results).where(results.c.id.in_(old)))).rowcount
+
+
+def _key(place: Place) -> dict[str, str]:
+    source, resource, watch = place
+    return {"kind": _WATCH if watch else source.kind.value, "name": source.name, "resource": resource}
+
+
+def _row(standing: Standing) -> dict[str, Any]:
+    return {
+        "state": standing.state.value,
+        "summary": standing.summary,
+        "since": standing.since,
+        "at": standing.at,
+        "fields": dict(standing.fields),
+        "streaks": {name: _streak_row(streak) for name, streak in standing.streaks.items()},
+    }
 
 
 def _standing(row: sa.Row[Any]) -> Standing:

@@ -198,6 +198,36 @@ alert_events = _table(
     sa.Index("ix_alert_events_alert_id", "alert_id", "id"),
 )
 
+decisions = _table(
+    "decisions",  # why an alert went where it went, and what its escalation did
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("reasons", Document, nullable=False),
+    sa.Column("outcome", Document, nullable=False),
+    sa.Index("ix_decisions_alert_id", "alert_id", "id"),
+)
+
+escalations = _table(
+    "escalations",  # how far the escalation of an open alert is
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("policy", sa.String(200), nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("done", sa.Integer, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("paused_at", Instant),
+    sa.Index("ix_escalations_due_at", "due_at"),
+)
+
+held_alerts = _table(
+    "held_alerts",  # alerts that nobody is told of before quiet hours end
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("until", Instant, nullable=False),
+    sa.Index("ix_held_alerts_until", "until"),
+)
+
 silences = _table(
     "silences",  # those that people made, and each window of those in the file
     sa.Column("id", Id, primary_key=True),
@@ -262,6 +292,7 @@ outbox = _table(
     sa.Column("leased_by", sa.String(64)),
     sa.Column("leased_until", Instant),
     sa.Column("last_error", sa.Text),
+    sa.Column("root_key", sa.String(300)),  # of a thread's line: the message it stands under
 )
 _pending = outbox.c.state == "pending"
 sa.Index(
@@ -292,6 +323,15 @@ messages = _table(
     sa.Column("shown", sa.String(64), nullable=False),
     sa.Index("ix_messages_alert_id", "alert_id"),
     sa.Index("ix_messages_posted_at", "posted_at"),
+)
+
+cursors = _table(
+    "cursors",  # how far each followed log of runs is read; `item` is one file of it, or empty for the whole
+    sa.Column("log", sa.String(64), primary_key=True),
+    sa.Column("item", sa.String(100), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("seen_at", Instant, nullable=False),
+    sa.Column("position", Document, nullable=False),
 )
 
 slots = _table(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.blocks.message import (
     Block,
@@ -27,6 +27,7 @@ from bot.blocks.message import (
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.inhibition import MARK
+from bot.domain.recurrence import Recurrence
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -43,14 +44,22 @@ _MOST_DIAGNOSTICS = 3
 _INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
 _USERS = ("affected_users", "users_affected")
 
+_ONCE = Recurrence(count=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertContext:
-    """What an alert's message shows beside the alert: how often it came before, and whom to call."""
+    """What an alert's message shows beside the alert: how often it came before, whom to call, by when.
+
+    `instead_of`: destinations it was meant for and that nothing can be sent to.
+    """
 
     now: datetime
-    times_this_week: int = 1
+    recurrence: Recurrence = _ONCE
     mention: str = ""
+    respond_within: timedelta | None = None
+    escalates_at: datetime | None = None
+    instead_of: tuple[str, ...] = ()
 
 
 def render_alert(alert: Alert, around: AlertContext) -> Message:
@@ -178,15 +187,15 @@ def _link(address: str, text: str) -> str:
 def _small_print(alert: Alert, around: AlertContext) -> str:
     parts = [f"Alert #{alert.id}", f"rule {code(alert.firing.rule)}", escape(alert.firing.category)]
     if alert.status is Status.ACTIVE:
-        parts.append(f"respond within {spell(RESPONSE_TIME[alert.severity])}")
-    if around.times_this_week > 1:
-        parts.append(f"{_ordinal(around.times_this_week)} time in 7 days")
+        parts.append(f"respond within {spell(around.respond_within or RESPONSE_TIME[alert.severity])}")
+    if alert.status.is_open and around.escalates_at is not None:
+        parts.append(f"escalates {clock(around.escalates_at)}")
+    if again := around.recurrence.words():
+        parts.append(again)
+    if around.instead_of:
+        names = escape(", ".join(around.instead_of))
+        parts.append(f":warning: meant for {names}, which nothing can be sent to, so it is told here")
     return " · ".join(parts)
-
-
-def _ordinal(number: int) -> str:
-    teens = 10 <= number % 100 <= 20
-    return f"{number}{'th' if teens else {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
 
 
 def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
@@ -237,11 +246,12 @@ _LINES = {
     EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
     EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
+    EventKind.ESCALATED: ":mega: Escalated",
 }
 
 
 def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
-    """A line of an alert's thread. `mention` is whom a problem that came back must reach."""
+    """A line of an alert's thread. `mention` is whom a problem that came back, or that nobody takes, must reach."""
     line = _LINES[event.kind].format(who=person(event.actor))
     if event.kind is EventKind.UNSILENCED and event.actor is None:
         line = ":bell: The silence is over"
@@ -252,7 +262,7 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
         line += f": {_localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
-    if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED):
+    if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED):
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
 

@@ -48,3 +48,22 @@ def labels(instants: Sequence[datetime], zone: ZoneInfo) -> list[str]:
         if len(set(found)) == len(found):
             return found
     return [f"{text[:15]} ({number})" for number, text in enumerate(found, 1)]
+
+
+def bar_chart(title: str, values: Mapping[str, float], name: str) -> Block:
+    """A bar for each of up to twenty labels, none of which comes twice."""
+    shown = list(values.items())[:MOST_POINTS]
+    return {
+        "type": CHART,
+        "title": title[:_TITLE],
+        "chart": {
+            "type": "bar",
+            "series": [
+                {
+                    "name": name[:_LABEL],
+                    "data": [{"label": label[:_LABEL], "value": value} for label, value in shown],
+                }
+            ],
+            "axis_config": {"categories": [label[:_LABEL] for label, _ in shown]},
+        },
+    }

@@ -35,7 +35,7 @@ def chart_block(chart: ChartFigures, zone: ZoneInfo) -> Block | None:
 
 
 def _pie(chart: ChartFigures) -> Block | None:
-    values = {name: found[0] for name, found in chart.series.items() if found and found[0]}
+    values = {name: found[0] for name, found in chart.series.items() if found}
     positive = {name: value for name, value in values.items() if value is not None and value > 0}
     if len(positive) < 2:
         return None

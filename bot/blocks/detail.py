@@ -25,6 +25,7 @@ from bot.blocks.overview import STATE_EMOJI
 from bot.blocks.runs import run_emoji, run_line
 from bot.domain.alert import Alert
 from bot.domain.decision import spell
+from bot.domain.forecast import Outlook
 from bot.domain.observation import Observation
 from bot.domain.rollup import Tally
 from bot.domain.run import RunStatus
@@ -178,15 +179,19 @@ def _figures(check: CheckDetail, last: Standing | None) -> str:
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
     ordered = sorted(numbers, key=lambda name: name not in check.limits)
-    shown = [_figure(name, numbers[name], check.limits.get(name, ())) for name in ordered[:_MOST_FIGURES]]
+    shown = [
+        _figure(name, numbers[name], check.limits.get(name, ()), check.outlooks.get(name))
+        for name in ordered[:_MOST_FIGURES]
+    ]
     if hidden := len(ordered) - len(shown):
         shown.append(f"… and {hidden} more")
     return "\n".join(shown)
 
 
-def _figure(name: str, value: float, limits: Sequence[Limit]) -> str:
+def _figure(name: str, value: float, limits: Sequence[Limit], ahead: Outlook | None) -> str:
     against = f" · {escape('; '.join(limit.text for limit in limits))}" if limits else ""
-    return f"{code(name, 60)} {format_value(value, '')}{against}"
+    told = f" · at this rate {format_value(ahead.limit, '')} {ahead.words()}" if ahead is not None else ""
+    return f"{code(name, 60)} {format_value(value, '')}{against}{told}"
 
 
 def _alerts(alerts: Sequence[Alert], around: JobDetail | CheckDetail) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import SEVERITY_EMOJI
-from bot.blocks.charted import chart_text, draw
+from bot.blocks.charted import MOST_CHARTS, chart_text, draw
 from bot.blocks.message import (
+    CHART,
     Block,
     Message,
     context,
@@ -19,8 +20,10 @@ from bot.blocks.message import (
     rows,
     section,
 )
+from bot.blocks.patterns import brief_patterns, hours_chart
 from bot.domain.alert import Alert, Status
 from bot.domain.decision import spell
+from bot.domain.pattern import spell_days
 from bot.domain.severity import Severity
 from bot.domain.template import format_value
 from bot.reports.digest import AlertFigures, Digest, JobFigures, Uptimes
@@ -42,7 +45,7 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
         texts.append(f"{outside(title, 150)}: " + "; ".join(f"{label} {value}" for label, value in pairs))
     for title, text in (
         ("Alerts", _alerts(digest.alerts)),
-        ("Low priority (P4)", _quiet(digest.quiet)),
+        ("Low priority, and told only here", _quiet(digest.quiet)),
         ("Uptime", _uptimes(digest.uptimes)),
         ("Jobs", _jobs(digest.jobs)),
     ):
@@ -53,6 +56,12 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
         text = chart_text(chart, zone)
         blocks += [section(text), *([drawn] if drawn else [])]
         texts.append(text)
+    if digest.patterns is not None:
+        length = spell_days(digest.patterns.end - digest.patterns.start)
+        blocks.append(section(f"*Alerts of {length}*\n{brief_patterns(digest.patterns)}"))
+        room = sum(block["type"] == CHART for block in blocks) < MOST_CHARTS
+        blocks += [hours_chart(digest.patterns)] if digest.patterns.total and room else []
+        texts.append(f"Alerts of {length}: {brief_patterns(digest.patterns)}")
     end = digest.end.astimezone(zone)
     blocks.append(context(f"{day:%d %b %H:%M} to {end:%d %b %H:%M} {zone.key}"))
     return Message(text=cut("\n".join(texts).replace("*", ""), 3400), blocks=fitted(blocks))
@@ -113,14 +122,17 @@ def _against(figures: AlertFigures) -> str:
 
 
 def _quiet(alerts: Sequence[Alert]) -> str:
-    shown = [
-        f"{SEVERITY_EMOJI[alert.severity]} {outside(alert.firing.title, 120)} · #{alert.id}, "
-        f"seen {'once' if alert.count == 1 else f'{alert.count} times'}, {alert.status.value}"
-        for alert in alerts[:_MOST]
-    ]
+    """The alerts that call nobody, so that somebody reads of them here."""
+    shown = [_quiet_line(alert) for alert in alerts[:_MOST]]
     if len(alerts) > _MOST:
         shown.append(f"… and {len(alerts) - _MOST} more")
     return "\n".join(shown)
+
+
+def _quiet_line(alert: Alert) -> str:
+    priority = f"{SEVERITY_EMOJI[alert.severity]} *{alert.severity.priority}*"
+    seen = "once" if alert.count == 1 else f"{alert.count} times"
+    return f"{priority} {outside(alert.firing.title, 120)} · #{alert.id}, seen {seen}, {alert.status.value}"
 
 
 _WORD = {

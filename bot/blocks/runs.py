@@ -11,6 +11,7 @@ _EMOJI = {
     RunStatus.SUCCESS: ":white_check_mark:",
     RunStatus.ERROR: ":x:",
     RunStatus.TIMEOUT: ":stopwatch:",
+    RunStatus.LOG: ":memo:",
 }
 _COUNTS = ("rows_processed", "rows_valid", "pct_invalid", "records_processed", "success_rate")
 _MOST_BUTTONS = 15  # more runs are opened by a menu, that they fit one message
@@ -78,7 +79,7 @@ def _nothing(page: RunPage, wanted: RunFilter) -> str:
         return "_None of those read so far._"
     if wanted.job or wanted.status or wanted.since or wanted.until or wanted.texts:
         return "_No runs fit._"
-    return "_No runs yet._ Jobs report with `POST /api/v1/runs`."
+    return "_No runs yet._ Jobs report with `tocsin exec`, `/ping/…` or `POST /api/v1/runs`."
 
 
 def _openable(run: Run, line: str) -> Block:

@@ -105,7 +105,7 @@ class SlackDestination:
                     filename=file.filename,
                     title=file.title,
                     content=file.content,
-                    **({"thread_ts": thread_ts} if thread_ts else {}),
+                    thread_ts=thread_ts,
                 )
         except DeliveryFailed as failed:
             if failed.failure not in (Failure.UNUSABLE, Failure.REFUSED):

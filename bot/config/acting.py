@@ -89,7 +89,7 @@ class Route(Section):
 class EscalationStep(Section):
     """One step of an escalation."""
 
-    after: Duration = Field(description="how long after the alert began")
+    after: Duration = Field(description="how long after the alert began, or needed somebody again")
     to: ref.Destinations = Field(default=("slack",), description="where it is told", min_length=1)
     mention: ref.Mention = Field(default=(), description="who is told by name")
     note: str | None = Field(default=None, description="a sentence that goes with it")
@@ -98,6 +98,11 @@ class EscalationStep(Section):
 class EscalationPolicy(Section):
     """What happens while nobody acknowledges an alert."""
 
+    since: Literal["unacknowledged", "first_seen"] = Field(
+        default="unacknowledged",
+        description="what the times count from: `unacknowledged` is ended by an acknowledgement, "
+        "`first_seen` only by the end of the alert",
+    )
     respond_within: Duration | None = Field(default=None, description="how soon somebody should acknowledge")
     steps: tuple[EscalationStep, ...] = Field(default=(), description="what happens, in order")
 

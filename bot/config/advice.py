@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from bot.config.history_rules import unusual_fields
 from bot.config.mistake import Mistake, Path
 from bot.config.probing import CheckSettings
 from bot.config.scalars import FieldRef
 from bot.config.settings import Settings
 from bot.config.suggest import near_or_choices
 from bot.domain.condition import compile_condition
+from bot.domain.forecast import accumulates
+from bot.domain.severity import Severity, parse_severity
 
 # What rules see of every observation, whatever its kind.
 _COMMON = (
@@ -33,6 +36,10 @@ def warnings(settings: Settings) -> tuple[Mistake, ...]:
         *_unknown_sources(settings),
         *_unused_escalations(settings),
         *_open_door(settings),
+        *_nothing_unusual(settings),
+        *_nothing_ahead(settings),
+        *_routing(settings),
+        *_without_cursor(settings),
     ]
     return tuple(sorted(set(found), key=lambda found: (found.line, found.column, found.path)))
 
@@ -71,6 +78,28 @@ def _used_fields(path: Path, check: CheckSettings) -> Iterator[tuple[Path, str]]
             yield place, name
     for name in check.thresholds:
         yield (*path, "thresholds", name), name
+    for name in check.anomaly if isinstance(check.anomaly, tuple) else ():
+        yield (*path, "anomaly"), name
+
+
+def _nothing_unusual(settings: Settings) -> Iterator[Mistake]:
+    for path, check in all_checks(settings):
+        if check.anomaly is True and not unusual_fields(check):
+            message = "nobody knows which of its fields to watch, so nothing is ever unusual"
+            yield settings.document.mistake((*path, "anomaly"), message, "name them, such as [orders]")
+
+
+def _nothing_ahead(settings: Settings) -> Iterator[Mistake]:
+    for path, check in all_checks(settings):
+        if check.forecast is not None and not any(map(accumulates, check.thresholds)):
+            message = "none of its fields has a threshold and fills up, so nothing is foretold"
+            yield settings.document.mistake(
+                (*path, "forecast"), message, "write one such as disk_percent: 85"
+            )
+    for name, job in settings.jobs.items():
+        if job.forecast is not None and job.budget is None:
+            message = "without a budget nothing is foretold"
+            yield settings.document.mistake(("jobs", name, "forecast"), message, "set budget")
 
 
 def _unreachable(settings: Settings) -> Iterator[Mistake]:
@@ -178,3 +207,43 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+_SEVERITY_TEXT = re.compile(r"""\bseverity\s*(?:==|!=)\s*(["'])(.*?)\1""")
+_SEVERITY_WORDS = tuple(severity.word for severity in Severity)
+
+
+def _routing(settings: Settings) -> Iterator[Mistake]:
+    """Routes that lead nowhere, and conditions over an alert that no severity can meet."""
+    conditions: list[tuple[Path, str]] = []
+    for index, route in enumerate(settings.routes):
+        conditions.append((("routes", index, "match"), route.match or ""))
+        if "digest" in route.to and settings.digest is None:
+            yield settings.document.mistake(
+                ("routes", index, "to"), "no digest is posted", 'add digest: {at: "09:00"}'
+            )
+    conditions += [(("silences", index, "match"), each.match) for index, each in enumerate(settings.silences)]
+    conditions += [(("remedies", name, "when"), each.when) for name, each in settings.remedies.items()]
+    for path, condition in conditions:
+        for _, word in _SEVERITY_TEXT.findall(condition):
+            if word not in _SEVERITY_WORDS:
+                yield settings.document.mistake(
+                    path, f"no alert has the severity {word!r} here", _severity_hint(word)
+                )
+
+
+def _severity_hint(word: str) -> str:
+    try:
+        return f"write '{parse_severity(word).word}'"
+    except ValueError:
+        return f"write one of {', '.join(_SEVERITY_WORDS)}"
+
+
+def _without_cursor(settings: Settings) -> Iterator[Mistake]:
+    for number, log in enumerate(settings.run_logs):
+        if log.query is not None and not re.search(r":cursor\b", log.query):
+            yield settings.document.mistake(
+                ("run_logs", number, "query"),
+                "the query does not say :cursor, so it gives the same rows each time",
+                "write WHERE id > :cursor ORDER BY id",
+            )

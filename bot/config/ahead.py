@@ -6,9 +6,7 @@ from bot.config.mistake import Mistake
 from bot.config.settings import Settings
 
 _SECTIONS = {
-    "routes": "every alert goes to Slack",
-    "destinations": "every alert goes to Slack",
-    "escalation": "nobody else is called when nobody acknowledges",
+    "destinations": "what routes send to them alone is told in Slack instead",
     "remedies": "nothing is recovered by itself",
     "checkins": "no cards are posted",
     "checklists": "no checklists are posted",
@@ -18,18 +16,14 @@ _SECTIONS = {
 def not_yet(settings: Settings) -> tuple[Mistake, ...]:
     """A warning for each part that is read and checked but has no effect, with what happens instead."""
     found = [(name, what) for name, what in _SECTIONS.items() if getattr(settings, name)]
-    if settings.reports.health or settings.reports.sla or settings.reports.patterns:
-        found.append(("reports", "no reports are posted but the digest"))
+    if settings.reports.health or settings.reports.sla:
+        found.append(("reports", "only the digest and the patterns are posted"))
     if settings.metrics.influxdb is not None or settings.metrics.measurements:
         found.append(("metrics", "nothing is sent"))
     if settings.dashboard.panels:
         found.append(("dashboard", "there is no web page"))
-    if settings.digest is not None and (settings.digest.charts or settings.digest.patterns):
-        found.append(("digest", "its charts and patterns are left out"))
-    if any(check.anomaly for check in settings.checks.values()):
-        found.append(("checks", "`anomaly` is not looked for"))
-    if settings.run_logs:
-        found.append(("run_logs", "runs are heard of over HTTP and from tocsin exec"))
+    if settings.digest is not None and settings.digest.charts:
+        found.append(("digest", "its charts are left out"))
     warnings = (
         settings.document.mistake((name,), "this version does not act on it yet", what, key=True)
         for name, what in found

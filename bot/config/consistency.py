@@ -18,6 +18,8 @@ def inconsistencies(document: Document) -> Iterator[Mistake]:
     yield from _cycles(document, "checks", _depends_on, "depends on itself in the end")
     yield from _same_names(document)
     yield from _groups(document)
+    yield from _rotations(document)
+    yield from _pings(document)
 
 
 def check_entries(data: Any, path: Path = ("checks",)) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -166,6 +168,20 @@ def _same_names(document: Document) -> Iterator[Mistake]:
             )
 
 
+def _pings(document: Document) -> Iterator[Mistake]:
+    """A ping address must lead to one job."""
+    first: dict[str, str] = {}
+    for name, job in entries(document.data, "jobs"):
+        ping = job.get("ping")
+        if isinstance(ping, str) and first.setdefault(ping.strip().lower(), name) != name:
+            line = document.place(("jobs", first[ping.strip().lower()], "ping")).line
+            yield document.mistake(
+                ("jobs", name, "ping"),
+                f"this is already the ping address of the job on line {line}",
+                "give each job a UUID of its own; uuidgen makes one",
+            )
+
+
 def _groups(document: Document) -> Iterator[Mistake]:
     for path, check in check_entries(document.data):
         if check.get("type") == "group" and not check.get("checks"):
@@ -173,3 +189,23 @@ def _groups(document: Document) -> Iterator[Mistake]:
         if "checks" in check and isinstance(check.get("type"), str) and check["type"] != "group":
             message = f'a check of type "{check["type"][:40]}" has no members'
             yield document.mistake((*path, "checks"), message, "only type: group has them", key=True)
+
+
+def _rotations(document: Document) -> Iterator[Mistake]:
+    people = document.data.get("people")
+    for name, _ in entries(document.data, "oncall"):
+        if name in ("here", "channel", "everyone"):
+            yield document.mistake(
+                ("oncall", name),
+                f"@{name} is Slack's own word for everybody",
+                "choose another name",
+                key=True,
+            )
+        elif isinstance(people, dict) and name in people:
+            line = document.place(("people", name), key=True).line
+            yield document.mistake(
+                ("oncall", name),
+                f"this name already stands for a person on line {line}",
+                "choose another",
+                key=True,
+            )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
+from bot.config.history_rules import history_rules_of_job
 from bot.config.probing import JobSettings
 from bot.config.settings import Settings
 from bot.domain.job_questions import (
@@ -109,6 +110,7 @@ def _run_rules(job: JobSettings, terms: Terms) -> Iterator[Rule]:
             compares=frozenset({"throughput_per_hour"}) if through.of_baseline else frozenset(),
         )
     yield _rule(job, "Job refused its lock", IsRefused(), medium, steps=_HANGS)
+    yield from history_rules_of_job(job, terms)
 
 
 def watch_rules(job: JobSettings, terms: Terms) -> tuple[Rule, ...]:
@@ -157,6 +159,7 @@ def _rule(
         severity=severity,
         category=job.category or category,
         mention=" ".join(job.mention) or None,
+        tags=job.tags,
         channel=job.channel,
         runbook=job.runbook,
         recommendations=job.recommendations or steps,

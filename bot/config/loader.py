@@ -106,6 +106,7 @@ def _completed(document: Document, environ: Mapping[str, str]) -> dict[str, Any]
 def _names(data: dict[str, Any]) -> Names:
     return Names(
         people=_keys(data, "people"),
+        rotations=_keys(data, "oncall"),
         destinations=_keys(data, "destinations"),
         escalations=_keys(data, "escalation"),
         checks=[str(path[-1]) for path, _ in check_entries(data)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import re
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -14,6 +15,8 @@ from pydantic import BeforeValidator, PlainSerializer
 from bot.config.suggest import closest
 from bot.config.wording import shown_as, text_of
 
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SOME_DAYS = {"weekdays": range(5), "weekend": range(5, 7), "weekends": range(5, 7)}
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -60,6 +63,52 @@ def parse_window(value: Any) -> TimeWindow:
     raise ValueError(f'{shown_as(value)} is not a part of the day; write one such as "07:30-23:59"')
 
 
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """When one hands over to the next: a time of every day, or of a weekday (0 is Monday)."""
+
+    at: time
+    weekday: int | None = None
+
+    def __str__(self) -> str:
+        return f"{'' if self.weekday is None else _DAYS[self.weekday].capitalize() + ' '}{self.at:%H:%M}"
+
+
+def parse_handover(value: Any) -> Handover:
+    """`Mon 09:00` once a week, `09:00` every day."""
+    if isinstance(value, Handover):
+        return value
+    day, _, moment = text_of(value).rpartition(" ")
+    if _TIME.fullmatch(moment):
+        return Handover(parse_time(moment), _weekday(day) if day else None)
+    raise ValueError(
+        f'{shown_as(value)} is not a hand-over; write "Mon 09:00" for every week or "09:00" for every day'
+    )
+
+
+def parse_days(value: Any) -> tuple[int, ...]:
+    """Weekdays as numbers, Monday first: `weekdays`, `weekend`, `fri`, or a list of days."""
+    if isinstance(value, tuple):
+        return value
+    words = value if isinstance(value, list) else text_of(value).replace(",", " ").split()
+    if not words:
+        raise ValueError("no day is named; write some such as [sat, sun], or weekdays")
+    found: set[int] = set()
+    for word in words:
+        found |= set(_SOME_DAYS.get(text_of(word).lower(), ())) or {_weekday(word)}
+    return tuple(sorted(found))
+
+
+def _weekday(value: Any) -> int:
+    word = text_of(value).strip().lower()
+    for number, name in enumerate(calendar.day_name):
+        if len(word) >= 3 and name.lower().startswith(word):
+            return number
+    raise ValueError(
+        f"{shown_as(value)} is not a day of the week; write {', '.join(_DAYS)}, weekdays or weekend"
+    )
+
+
 def parse_cron(value: Any) -> str:
     """Five fields of cron. Raises ValueError saying which is wrong."""
     text = " ".join(text_of(value).split())
@@ -96,3 +145,9 @@ TimesOfDay = Annotated[
 Window = Annotated[TimeWindow, BeforeValidator(parse_window), _AS_TEXT]
 Cron = Annotated[str, BeforeValidator(parse_cron)]
 Zone = Annotated[ZoneInfo, BeforeValidator(parse_zone), _AS_TEXT]
+HandoverTime = Annotated[Handover, BeforeValidator(parse_handover), _AS_TEXT]
+Weekdays = Annotated[
+    tuple[int, ...],
+    BeforeValidator(parse_days),
+    PlainSerializer(lambda days: [_DAYS[day] for day in days], return_type=list[str]),
+]

@@ -24,6 +24,7 @@ from bot.config import scalars as scalar
 from bot.config.section import Section
 from bot.config.suggest import near_or_choices
 from bot.domain.severity import Severity, parse_severity
+from checks._database import check_database_url
 from checks.kinds import kinds, options_of
 from checks.options import CheckOptions, Duration
 
@@ -121,6 +122,20 @@ def _state(word: str) -> str:
     return word
 
 
+def _anomaly(value: Any) -> Any:
+    """`true`, `false` or a list of fields."""
+    if isinstance(value, bool):
+        return value
+    names = list(value) if isinstance(value, list | tuple) else []
+    if not names or not all(isinstance(name, str) and name for name in names):
+        shown = str(value)[:40]
+        raise ref.refuse(
+            f'"{shown}" stands where true, false or a list of fields belongs', "write true or [field]"
+        )
+    return tuple(names)
+
+
+Anomaly = Annotated[bool | tuple[str, ...], BeforeValidator(_anomaly)]
 StateWord = Annotated[str, AfterValidator(_state)]
 
 
@@ -215,10 +230,15 @@ class CheckSettings(Alerting):
     for_: Duration = Field(
         default=timedelta(0), alias="for", description="how long it must be bad before it alerts"
     )
+    anomaly: Anomaly = Field(
+        default=False, description="also alert when a figure leaves its usual range: `true`, or which fields"
+    )
+    forecast: scalar.Span | None = Field(
+        default=None, description="also alert when a field with a threshold will reach it within this time"
+    )
     flapping: FlappingOrOff = Field(
         default=Flapping(), description="one message while it goes back and forth; `false` tells each time"
     )
-    anomaly: bool = Field(default=False, description="also alert when a field leaves its usual range")
     report: bool = Field(default=False, description="post every result of a group as a report of many lines")
     checks: Mapping[scalar.Name, CheckSettings] = Field(
         default={}, description="the members, for a check of type `group`"
@@ -305,14 +325,29 @@ class JobSettings(Alerting):
     expire: Duration | None = Field(
         default=None, description="an alert nobody hears of for this long is closed"
     )
-    anomaly: bool = Field(default=False, description="also alert when a field leaves its usual range")
+    anomaly: Anomaly = Field(
+        default=False, description="also alert when a figure leaves its usual range: `true`, or which fields"
+    )
+    forecast: scalar.Span | None = Field(
+        default=None, description="also alert when its runs will take longer than the budget within this time"
+    )
+
+
+def _database_address(text: str) -> str:
+    check_database_url(text)
+    return text
 
 
 class RunLog(Section):
     """Where runs of jobs are read from: a file of JSON lines, or an audit table."""
 
-    path: str | None = Field(default=None, description="a file with one JSON object a line")
-    sql: str | None = Field(default=None, repr=False, description="the address of a database")
+    path: str | None = Field(
+        default=None,
+        description="a file with one JSON object a line, or a pattern such as `/var/log/runs-*.jsonl`",
+    )
+    sql: Annotated[str, AfterValidator(_database_address)] | None = Field(
+        default=None, repr=False, description="the address of a database, as a check of type sql takes it"
+    )
     query: str | None = Field(
         default=None, description="gives the rows after `:cursor`, with a column named cursor"
     )
@@ -344,7 +379,9 @@ class Defaults(Alerting):
         default=timedelta(0), alias="for", description="how long it must be bad before it alerts"
     )
     tags: ref.Texts = Field(default=(), description="words to find and route by")
+    anomaly: Anomaly = Field(
+        default=False, description="also alert when a figure leaves its usual range: `true`, or which fields"
+    )
     flapping: FlappingOrOff = Field(
         default=Flapping(), description="one message while it goes back and forth; `false` tells each time"
     )
-    anomaly: bool = Field(default=False, description="also alert when a field leaves its usual range")

@@ -13,11 +13,12 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from bot.config import moments, references, scalars
+from bot.config import duty, moments, references, scalars
 from bot.config.explain import arms_of
-from bot.config.probing import CheckSettings, Thresholds
+from bot.config.probing import Anomaly, CheckSettings, Thresholds
 from bot.config.section import Section
 from bot.config.settings import Settings
+from bot.domain.severity import Severity
 from checks.kinds import kinds, options_of
 from checks.options import CheckOptions, Duration, format_duration
 
@@ -54,6 +55,7 @@ checks:
 | schedules | five fields of cron: `"30 7 * * 1"` is 07:30 each Monday; quote those that begin with `*` |
 | shares | `95%` or `0.95` |
 | conditions | [CEL](https://cel.dev) over fields: `cpu_percent > 90.0 && check != 'build'`. `previous.x`, `baseline.x` and `change.x` are the last value, the usual one and the change. Numbers that are calculated with need a point: `2.0 * baseline.x`. |
+| conditions over an alert | in routes, silences and remedies: `severity` (`critical`, `high`, `medium`, `low`), `category`, `check`, `job`, `rule`, `resource`, `tags`, `title`, `count`, and the fields last reported |
 | severities | `critical` (P1), `high` (P2, ERROR), `medium` (P3, WARNING), `low` (P4) |
 | texts with fields | `"{check} took {response_time_ms:.0f} ms"`; `{{` for a brace |
 | sources of figures | a check or a job, a point and the field: `website.response_time_ms` |
@@ -67,6 +69,9 @@ _WORDS = {
     moments.TimesOfDay: "time of day, or list",
     moments.Window: "part of the day",
     moments.Zone: "time zone",
+    moments.HandoverTime: "hand-over",
+    moments.Weekdays: "days, or list",
+    duty.Day: "date",
     scalars.SeverityWord: "severity",
     scalars.Share: "share",
     scalars.LimitText: "limit",
@@ -90,6 +95,7 @@ _WORDS = {
     references.Expression: "expression",
     references.Instant: "date and time",
     Thresholds: "threshold",
+    Anomaly: "true, false or fields",
 }
 _PLAIN = {
     str: "text", int: "whole number", float: "number", bool: "true or false", UUID: "UUID",
@@ -211,6 +217,8 @@ def _default(info: FieldInfo) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, timedelta):
         return format_duration(value)
+    if isinstance(value, Severity):
+        return value.word
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if hasattr(value, "strftime"):

@@ -26,6 +26,7 @@ class Names:
     """What the file defines, so that a value elsewhere can be checked against it."""
 
     people: Collection[str] = ()
+    rotations: Collection[str] = ()
     destinations: Collection[str] = ()
     escalations: Collection[str] = ()
     checks: Collection[str] = ()
@@ -62,6 +63,8 @@ def _person(value: str, info: ValidationInfo) -> str:
     word, names = value.strip().removeprefix("@"), _names(info)
     if is_person_id(word) or names is None:
         return word
+    if word in names.rotations:
+        raise refuse(f'"{word[:80]}" is a rotation, not a person', "it can stand in mention:, not here")
     if word not in names.people:
         hint = closest(word, names.people) or f"add it: people: {{{word[:40]}: U0123ABCD}}"
         raise refuse(f'"{word[:80]}" is nobody under people', hint)
@@ -76,7 +79,10 @@ def _mentioned(value: Any) -> Any:
 
 def _mention(value: str, info: ValidationInfo) -> str:
     word = value.strip().removeprefix("@").removeprefix("!")
-    return word if word in EVERYBODY else _person(word, info)
+    names = _names(info)
+    if word in EVERYBODY or (names is not None and word in names.rotations):
+        return word
+    return _person(word, info)
 
 
 def _channel(value: Any) -> str:

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from bot.config.acting import Inhibition as InhibitionSettings
 from bot.config.acting import RuleSettings
+from bot.config.history_rules import history_rules_of_check
 from bot.config.job_rules import expected, run_rules, watch_rules
 from bot.config.probing import Alerting, CheckSettings, JobSettings
 from bot.config.scalars import Threshold as Limit
@@ -133,6 +134,7 @@ def _check_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
         )
     for name_of_field, limits in check.thresholds.items():
         yield from _threshold_rules(name, check, name_of_field, limits)
+    yield from history_rules_of_check(name, check)
 
 
 def _state_rules(name: str, check: CheckSettings) -> Iterable[Rule]:
@@ -175,6 +177,7 @@ def _check_rule(
         severity=severity,
         category=category,
         mention=_mention(check),
+        tags=check.tags,
         channel=check.channel,
         runbook=check.runbook,
         recommendations=check.recommendations,
@@ -291,6 +294,7 @@ def _ending_rules(job: JobSettings) -> Iterable[Rule]:
             severity=job.severity or severity,
             category=job.category or "application",
             mention=_mention(job),
+            tags=job.tags,
             channel=job.channel,
             runbook=job.runbook,
             recommendations=job.recommendations,

@@ -12,6 +12,7 @@ from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.acting import Destination, EscalationPolicy, Inhibition, Remedy, Route, RuleSettings, Silence
 from bot.config.document import Document
+from bot.config.duty import OnCall, QuietHoursSettings
 from bot.config.inheritance import filled_in
 from bot.config.probing import CheckSettings, Defaults, JobSettings, RunLog
 from bot.config.section import OptionalSecret, Secret, Section
@@ -107,6 +108,7 @@ class Permissions(Section):
         default=None, description="change rules and thresholds at run time"
     )
     incident: ref.People | None = Field(default=None, description="open and close an incident")
+    drill: ref.People | None = Field(default=None, description="send test alerts with `/tocsin drill`")
 
 
 def _open_or_token(value: Any) -> Any:
@@ -131,6 +133,10 @@ class Http(Section):
 
 def _off(value: Any) -> Any:
     return None if value is False else {} if value is True else value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
 
 
 class Settings(Section):
@@ -169,6 +175,12 @@ class Settings(Section):
     )
     escalation: Mapping[scalar.Name, EscalationPolicy] = Field(
         default={}, description="what happens when nobody acknowledges, by name"
+    )
+    oncall: Mapping[scalar.Name, OnCall] = Field(
+        default={}, description="people who take turns, by the name that mentions use"
+    )
+    quiet_hours: Annotated[tuple[QuietHoursSettings, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="hours in which lesser alerts name nobody, once or in a list"
     )
     silences: tuple[Silence, ...] = Field(default=(), description="windows in which nobody is told")
     inhibit: tuple[Inhibition, ...] = Field(

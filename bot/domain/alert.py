@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from bot.domain.observation import Source
 from bot.domain.severity import Severity
@@ -46,6 +47,7 @@ class EventKind(StrEnum):
     SILENCED = "silenced"
     UNSILENCED = "unsilenced"
     EXPIRED = "expired"
+    ESCALATED = "escalated"
     FLAPPING = "flapping"
     STEADY = "steady"
     RELEASED = "released"
@@ -152,6 +154,7 @@ class Refusal:
     reason: str
 
 
+@lru_cache(maxsize=10_000)
 def fingerprint(rule: str, resource: str) -> str:
     """What makes two findings the same problem: the rule and the resource."""
     return hashlib.sha256(f"{rule}\0{resource}".encode()).hexdigest()[:32]

@@ -27,7 +27,8 @@ class Memory:
     """What is known already that bears on an observation; alerts by fingerprint.
 
     `silences` are those active now, of any problem.
-    `failing` are the checks, among those its rules depend on, that are critical now. `open_alerts` are all
+    `failing` are the checks, among those its rules depend on, that are critical now. `past` holds usual ranges
+    and trends, for the rules that ask of them. `open_alerts` are all
     that are open, where `inhibitions` ask for them.
     """
 
@@ -38,6 +39,7 @@ class Memory:
     closed: Mapping[str, Alert] = field(default_factory=dict)
     silences: Sequence[Silence] = ()
     failing: frozenset[str] = frozenset()
+    past: Mapping[str, Any] = field(default_factory=dict)
     inhibitions: tuple[Inhibition, ...] = ()
     open_alerts: tuple[Alert, ...] = ()
 
@@ -64,7 +66,7 @@ def fingerprints(
 
 def evaluate(groups: tuple[RuleGroup, ...], observation: Observation, memory: Memory) -> Decision:
     """Judge an observation by its rules and say what becomes of each alert."""
-    names = variables(observation, memory.previous, memory.baseline)
+    names = {**variables(observation, memory.previous, memory.baseline), **memory.past}
     judgements = judge(groups, observation, names, memory.streaks)
     return Decision(
         state=_standing(observation.state, judgements),
@@ -106,8 +108,10 @@ def _standing(own: State, judgements: tuple[Judgement, ...]) -> State:
     """A source is as bad as the worst of what it reports and what its rules say of that."""
     found = [own]
     for judgement in judgements:
-        if judgement.verdict.outcome is Outcome.TRUE and not isinstance(judgement.rule.question, CannotRun):
-            severity = judgement.rule.severity or judgement.verdict.severity
+        rule = judgement.rule
+        tells = not (rule.advisory or isinstance(rule.question, CannotRun))
+        if judgement.verdict.outcome is Outcome.TRUE and tells:
+            severity = rule.severity or judgement.verdict.severity
             found.append(State.CRITICAL if severity is Severity.CRITICAL else State.WARNING)
     return max(found, key=_WORSE.index)
 

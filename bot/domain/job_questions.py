@@ -224,7 +224,18 @@ class IsOverBudget:
         said = f"{math.floor(used)}% of the budget is used; the limit is {_percent(share)}"
         if in_a_row >= self.terms.streak:
             said += f". {in_a_row} runs in a row used {_percent(self.terms.warning)} or more"
-        return said if observation.watch else f"{observation.summary}: {said}"
+        return said + self._left(observation) if observation.watch else f"{observation.summary}: {said}"
+
+    def _left(self, observation: Observation) -> str:
+        """When the budget of a run that goes on is used up."""
+        running = _number(observation.fields, "running_seconds")
+        if running is None or self.terms.budget is None:
+            return ""
+        left = self.terms.budget - timedelta(seconds=running)
+        if left <= timedelta(0):
+            return ""
+        end = local(observation.at + left, self.terms.zone, observation.at)
+        return f". All of it is used up in {spell(left)}, at {end}, if the run goes on until then"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain, groupby, islice, takewhile
 from zoneinfo import ZoneInfo
 
@@ -100,6 +102,17 @@ class PastRun:
         return self.finished_at - timedelta(seconds=self.duration_seconds or 0)
 
 
+def past_run(run: Run, received_at: datetime) -> PastRun:
+    """A run as later ones see it."""
+    return PastRun(
+        status=run.status,
+        finished_at=run.finished_at,
+        received_at=received_at,
+        duration_seconds=run.duration_seconds,
+        refused=run.was_refused,
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """The newest runs of a job, newest first, and how many of each kind ended in its window.
@@ -141,7 +154,7 @@ def record_figures(terms: Terms, record: Record) -> dict[str, Value]:
     if terms.budget is not None:
         found["high_utilization_streak"] = _leading(terms.is_high(_utilization(terms, run)) for run in ran)
     if terms.schedule is not None:
-        found["too_often"] = _too_often(terms.schedule, ran, record, terms.window)
+        found["too_often"] = _too_often(_dues_of(terms.schedule), ran, record, terms.window)
     return found
 
 
@@ -156,17 +169,17 @@ def _utilization(terms: Terms, run: PastRun) -> float | None:
     return terms.utilization(timedelta(seconds=run.duration_seconds))
 
 
-def _too_often(schedule: Schedule, ran: Sequence[PastRun], record: Record, window: timedelta) -> bool:
+def _too_often(dues: Dues, ran: Sequence[PastRun], record: Record, window: timedelta) -> bool:
     """Whether a job succeeds twice between two due times again and again, or far more often than it is due.
 
     A run by hand, or a second try, is neither.
     """
     starts = [run.started_at + _EARLY for run in ran if run.status is RunStatus.SUCCESS]
     if record.succeeded > _BY_HAND:
-        due = schedule.last_until(starts[0]) if starts else record.newest[0].finished_at
-        if record.succeeded > _BY_HAND + 2 * (window / (schedule.next_after(due) - due)):
+        due, following = dues.around(starts[0] if starts else record.newest[0].finished_at)
+        if record.succeeded > _BY_HAND + 2 * (window / (following - due)):
             return True
-    periods = (len(list(group)) for _, group in groupby(schedule.last_until(start) for start in starts))
+    periods = (len(list(group)) for _, group in groupby(dues.around(start)[0] for start in starts))
     newest = next(periods, 0)
     whole = periods if newest < 2 else chain([newest], periods)  # the other of the newest may still come
     pairs = sum(1 for _ in takewhile(lambda count: count > 1, islice(whole, DOUBLED_PERIODS)))
@@ -202,24 +215,42 @@ def ended_by(running: Sequence[OpenRun], run: Run) -> OpenRun | None:
     return min(candidates, key=lambda each: abs(each.started_at - started_at))
 
 
+_REMEMBERED = 256
+
+
 class Dues:
-    """When a schedule's occurrences fall, remembered, since the same one is asked for again and again."""
+    """When a schedule's occurrences fall. The newest periods are remembered, since a cron line is slow to ask."""
 
     def __init__(self, schedule: Schedule) -> None:
         self._schedule = schedule
-        self._last = self._next = datetime.min.replace(tzinfo=UTC)
+        self._starts: list[datetime] = []
+        self._ends: list[datetime] = []
 
     def around(self, instant: datetime) -> tuple[datetime, datetime]:
         """The newest occurrence until `instant`, and the one after it."""
-        if self._next <= instant:
-            following = self._schedule.next_after(self._next) if self._next.year > 1 else instant
-            near = following > instant
-            self._last = self._next if near else self._schedule.last_until(instant)
-            self._next = following if near else self._schedule.next_after(instant)
-        elif instant < self._last:
-            self._last = self._schedule.last_until(instant)
-            self._next = self._schedule.next_after(instant)
-        return self._last, self._next
+        place = bisect_right(self._starts, instant)
+        if place and instant < self._ends[place - 1]:
+            return self._starts[place - 1], self._ends[place - 1]
+        found = self._found(instant, place)
+        self._starts.insert(place, found[0])
+        self._ends.insert(place, found[1])
+        if len(self._starts) > _REMEMBERED:
+            del self._starts[0], self._ends[0]
+        return found
+
+    def _found(self, instant: datetime, place: int) -> tuple[datetime, datetime]:
+        """Mostly the period after one that is known, which is cheaper than a search back in time."""
+        if place:
+            due = self._ends[place - 1]
+            following = self._schedule.next_after(due)
+            if instant < following:
+                return due, following
+        return self._schedule.last_until(instant), self._schedule.next_after(instant)
+
+
+@lru_cache(maxsize=1_000)
+def _dues_of(schedule: Schedule) -> Dues:
+    return Dues(schedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

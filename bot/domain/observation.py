@@ -31,6 +31,10 @@ class Source:
         return f"{self.kind}:{self.name}"
 
 
+Place = tuple[Source, str, bool]
+"""What one standing is about: who, which resource, and whether between the runs of a job."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """One finding about one resource at one instant (aware UTC).
@@ -47,6 +51,10 @@ class Observation:
     diagnostics: tuple[Diagnostic, ...] = ()
     remedy: str | None = None
     watch: bool = False
+
+    @property
+    def place(self) -> Place:
+        return self.source, self.resource, self.watch
 
 
 def variables(

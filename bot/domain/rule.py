@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from bot.domain.condition import Condition, ConditionError, Outcome
 from bot.domain.flapping import FlappingLimits, Recent
+from bot.domain.forecast import outlook_of
 from bot.domain.observation import Observation, SourceKind, clean_text
 from bot.domain.priority import Overage, overage
 from bot.domain.severity import Severity
@@ -152,11 +153,26 @@ class Threshold:
         return Verdict(
             outcome=Outcome.TRUE,
             reason=f"{self.field} {format_value(value, '')} is {word} its threshold of {format_value(limit, '')}, "
-            f"exceeded by {over.percent:.1f}%",
+            f"exceeded by {over.percent:.1f}%{self._ahead(value, limit, observation.at, names)}",
             severity=severity or over.severity,
             overage=over,
             field=self.field,
         )
+
+    def is_past(self, value: float) -> bool:
+        """Whether the value is past any of the limits."""
+        return self._passed(value)[1] is not None
+
+    def _ahead(self, value: float, limit: float, now: datetime, names: Mapping[str, Any]) -> str:
+        """When the next worse limit is reached, or 100 %, where the past tells it."""
+        worse = [each for _, each in self.steps if (each < value if self.below else each > value)]
+        following = (max(worse) if self.below else min(worse)) if worse else None
+        if following is None and self.bounded and not self.below:
+            following = 100.0
+        found = following and outlook_of(names, self.field, following, now, below=self.below)
+        if not found or following is None:
+            return ""
+        return f". At this rate it reaches {format_value(following, '')} {found.words()}"
 
     def _passed(self, value: float) -> tuple[Severity | None, float | None]:
         steps: tuple[tuple[Severity | None, float], ...] = self.steps
@@ -177,6 +193,7 @@ class Rule:
     `title`, `message` and `resource` are templates. While a check of `depends_on` fails, its alert is told
     and this one is held. `goes_on`: in a first-match group, ask the next rules too. `ended_by_run`: asked of runs
     and between them, but only a run ends its alerts. `compares`: fields its question measures by their baseline.
+    `advisory`: a yes says nothing of how the source stands.
     `flapping`: when it goes back and forth too often to be told each time; None for never.
     """
 
@@ -200,6 +217,7 @@ class Rule:
     goes_on: bool = False
     ended_by_run: bool = False
     compares: frozenset[str] = frozenset()
+    advisory: bool = False
     flapping: FlappingLimits | None = None
     tags: tuple[str, ...] = ()
 

@@ -20,11 +20,12 @@ REFUSED = "duplicate_run"
 
 
 class RunStatus(StrEnum):
-    """How a run ended."""
+    """How a run ended; LOG is only something that a job said meanwhile, and is judged as nothing."""
 
     SUCCESS = "SUCCESS"
     ERROR = "ERROR"
     TIMEOUT = "TIMEOUT"
+    LOG = "LOG"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +183,8 @@ def summary(run: Run) -> str:
     code = f" (exit code {run.exit_code})" if run.exit_code else ""
     took = f" in {run.duration_seconds:.4g} s" if run.duration_seconds is not None else ""
     why = run.fields.get("error") or run.fields.get("error_codes") or ""
+    if run.status is RunStatus.LOG:
+        why = run.fields.get("message") or ""
     if isinstance(why, list):
         why = ", ".join(str(item) for item in why)
     return f"{run.status.value}{code}{took}" + (f": {why}" if why else "")

@@ -32,6 +32,8 @@ class RunFilter:
     limit: int = 10
     before: Cursor | None = None
     after: Cursor | None = None
+    ended: bool = False
+    """Only runs that ended, nothing that a job said meanwhile."""
 
     def older(self, place: Cursor) -> RunFilter:
         """The runs beyond a place, towards older ones."""
@@ -90,6 +92,14 @@ class RunPage:
     older: Cursor | None
     newer: Cursor | None
     searched_to: Cursor | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many runs fit; at least so many where it is not `exact`."""
+
+    number: int
+    exact: bool
 
 
 def _dumped(cursor: Cursor | None) -> list[str | int] | None:

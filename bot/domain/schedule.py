@@ -17,7 +17,9 @@ _LONGEST_CLOCK_CHANGE = timedelta(hours=3)
 
 
 class Schedule(Protocol):
-    """Instants at which something is due."""
+    """Instants at which something is due. Two that are equal are due at the same ones."""
+
+    def __hash__(self) -> int: ...
 
     def next_after(self, instant: datetime) -> datetime:
         """The first due instant later than `instant` (aware UTC)."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.domain.alert import Alert
+from bot.domain.forecast import Outlook
 from bot.domain.observation import Observation
 from bot.domain.rollup import Rollup, Tally
 from bot.domain.run import Run
@@ -52,7 +53,8 @@ class JobDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckDetail:
-    """A check. `results` are its last ones, oldest first, of all its resources; `limits` stand by field."""
+    """A check. `results` are its last ones, oldest first, of all its resources; `limits` stand by field,
+    and `outlooks` tell when the next of them is reached."""
 
     name: str
     at: datetime
@@ -63,3 +65,4 @@ class CheckDetail:
     day: Tally
     week: Tally
     alerts: Sequence[Alert]
+    outlooks: Mapping[str, Outlook] = field(default_factory=dict)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
 
 from bot.domain.alert import Alert
+from bot.domain.pattern import Pattern
 from bot.domain.rollup import Tally
 from bot.domain.severity import Severity
 from bot.domain.template import format_value
@@ -105,8 +106,9 @@ class Digest:
     jobs: Sequence[JobFigures]
     open: Sequence[Alert]
     quiet: Sequence[Alert] = ()
-    """Alerts that began in the period and are told here: those of the lowest priority."""
+    """Alerts that began in the period and are told here: those of the lowest priority, and those told nowhere else."""
     charts: Sequence[ChartFigures] = ()
+    patterns: Pattern | None = None
 
 
 def make_figures(
@@ -160,10 +162,10 @@ def change(now: float, earlier: float, then: str, template: str | None = None) -
     return f"{'▲' if difference > 0 else '▼'} {size} against {then}"
 
 
-def quiet_alerts(alerts: Sequence[Alert]) -> list[Alert]:
-    """Those of the lowest priority, the most frequent first."""
-    low = [alert for alert in alerts if alert.severity is Severity.LOW]
-    return sorted(low, key=lambda alert: (-alert.count, alert.opened_at))
+def quiet_alerts(alerts: Sequence[Alert], untold: Collection[int] = ()) -> list[Alert]:
+    """Those of the lowest priority, and the `untold` that were told nowhere; the worst and most frequent first."""
+    found = [alert for alert in alerts if alert.severity is Severity.LOW or alert.id in untold]
+    return sorted(found, key=lambda alert: (alert.severity, -alert.count, alert.opened_at))
 
 
 def alert_figures(alerts: Sequence[Alert], before: int | None = None) -> AlertFigures:

@@ -18,6 +18,7 @@ from bot.domain.severity import Severity, parse_severity
 from bot.raising import Raising
 from checks.options import parse_duration
 from handlers.http.answers import answer, mistakes, refusal
+from handlers.http.bodies import Unreadable, read_body
 from storage import alerts
 from storage.alerts import AlertFilter
 from storage.database import Database
@@ -176,11 +177,13 @@ class AlertsApi:
 async def _json(request: web.Request) -> Any:
     """The body. Raises HTTPBadRequest naming the place where it is not JSON."""
     try:
-        return json.loads((await request.read()).decode("utf-8-sig"))
+        return json.loads((await read_body(request)).decode("utf-8-sig"))
     except json.JSONDecodeError as error:
         reason = f"the body is not JSON: {error.msg} at character {error.pos}"
     except UnicodeDecodeError as error:
         reason = f"the body is not UTF-8 (byte {error.start})"
+    except Unreadable as error:
+        reason = str(error)
     except (ValueError, RecursionError):
         reason = "the body holds a number too long or is nested too deeply"
     raise web.HTTPBadRequest(reason=reason)

@@ -9,6 +9,10 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
+UNWRITABLE = "the database cannot be written at present; try again"
+TRY_AGAIN = {"Retry-After": "5"}
+HALF = "holds half of a surrogate pair, which is no text"
+
 
 def refusal(
     status: int, reason: str, headers: Mapping[str, str] | None = None, details: Any = None
@@ -20,8 +24,10 @@ def refusal(
 
 
 def answer(status: int, body: Any, headers: Mapping[str, str] | None = None) -> web.Response:
-    text = json.dumps(body, ensure_ascii=False)
-    return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+    """A JSON answer; half of a surrogate pair, which some text from outside may hold, is a question mark."""
+    text = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    kept = {"Content-Type": "application/json; charset=utf-8", **(headers or {})}
+    return web.Response(status=status, body=text, headers=kept)
 
 
 def mistakes(error: ValidationError) -> list[dict[str, str]]:
@@ -35,4 +41,6 @@ def mistakes(error: ValidationError) -> list[dict[str, str]]:
 def _words(error: Mapping[str, Any]) -> str:
     if error["type"] == "missing":
         return "is missing"
+    if error["type"] == "string_unicode":
+        return HALF
     return str(error["msg"]).removeprefix("Value error, ")

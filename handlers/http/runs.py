@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -19,14 +21,29 @@ from pydantic import (
 )
 
 from bot.domain.run import Run, RunStatus, Start
-from handlers.http.answers import mistakes
+from handlers.http.answers import HALF, mistakes
 
 MOST_RUNS = 10_000
 _AHEAD = timedelta(days=1)
+_FIRST = datetime(2000, 1, 1, tzinfo=UTC)
+NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 
 
 class BodyUnreadable(ValueError):
     """A body that is not JSON; the message says where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """What was posted. `several`: a list or lines, even when there is one; `lines`: where each item stands."""
+
+    items: Sequence[Any]
+    several: bool
+    lines: Sequence[int] = ()
+
+    def place(self, position: int) -> dict[str, int]:
+        """Where an item is found again by who sent it, from 1."""
+        return {"line": self.lines[position]} if self.lines else {"item": position + 1}
 
 
 def _utc(value: Any) -> Any:
@@ -34,10 +51,22 @@ def _utc(value: Any) -> Any:
     if isinstance(value, str):
         try:
             found = datetime.fromisoformat(value)
-            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            utc = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         except (ValueError, OverflowError):
             raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z") from None
+        if utc < _FIRST:
+            raise ValueError("is before the year 2000; write an instant such as 2026-11-20T06:00:00.000Z")
+        return utc
     raise ValueError("write an instant such as 2026-11-20T06:00:00.000Z")
+
+
+def _storable(text: str) -> str:
+    """A name without what databases cannot keep; left out, it could be taken for another."""
+    if "\0" in text:
+        raise ValueError("must not contain a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError(HALF)
+    return text
 
 
 def _upper(value: Any) -> Any:
@@ -59,10 +88,14 @@ class RunPayload(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    job_name: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+    job_name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+        AfterValidator(_storable),
+    ]
     status: Annotated[Reported, BeforeValidator(_upper)]
     timestamp: Annotated[AwareDatetime, BeforeValidator(_utc)] | None = None
-    run_id: str | None = Field(None, min_length=1, max_length=200)
+    run_id: Annotated[str, AfterValidator(_storable)] | None = Field(None, min_length=1, max_length=200)
     duration_seconds: float | None = Field(None, ge=0, le=1e9, allow_inf_nan=False)
     exit_code: int | None = Field(None, ge=-1000, le=100_000)
     log_level: str | None = Field(None, max_length=16)
@@ -89,24 +122,33 @@ class RunPayload(BaseModel):
         )
 
 
-def parse_body(body: bytes) -> tuple[list[Any], bool]:
-    """The objects of a body, and whether there may be several. Raises BodyUnreadable."""
+def parse_body(body: bytes, content_type: str = "") -> Body:
+    """One object, a list, or a line each. Raises BodyUnreadable."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BodyUnreadable(f"the body is not UTF-8 (byte {error.start})") from None
+    if content_type in NDJSON:
+        return _lines(text)
     try:
         whole = json.loads(text)
     except json.JSONDecodeError as error:
-        lines = [line for line in text.splitlines() if line.strip()]
-        if len(lines) < 2:
+        found = _lines(text)
+        if len(found.items) < 2:
             raise BodyUnreadable(f"the body is not JSON: {error.msg} at character {error.pos}") from None
-        return [_line(line) for line in lines], True
+        return found
     except RecursionError:
         raise BodyUnreadable("the body is nested too deeply") from None
     except ValueError as error:  # a number of thousands of digits
         raise BodyUnreadable(f"the body cannot be read: {error}") from None
-    return (whole, True) if isinstance(whole, list) else ([whole], False)
+    return Body(items=whole, several=True) if isinstance(whole, list) else Body(items=[whole], several=False)
+
+
+def _lines(text: str) -> Body:
+    found = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(found) > MOST_RUNS:  # refused as a whole, so none need be read
+        return Body(items=found, several=True)
+    return Body(items=[_line(line) for _, line in found], several=True, lines=[number for number, _ in found])
 
 
 def _line(line: str) -> Any:
@@ -114,7 +156,7 @@ def _line(line: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
-        return BodyUnreadable(f"not JSON: {line[:80]}")
+        return BodyUnreadable(f"not JSON: {line.strip()[:80]}")
 
 
 def parse_run(item: Any, now: datetime) -> Run | Start | list[dict[str, str]]:

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.blocks.detail import render_check, render_job
+from bot.blocks.digest import render_digest
+from bot.blocks.duty import render_oncall
+from bot.blocks.health import render_health
 from bot.blocks.message import Block, Message, actions, button, context, outside, section
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
+from bot.blocks.patterns import render_patterns
 from bot.blocks.runs import render_runs
+from bot.blocks.sla import render_sla
+from bot.blocks.thresholds import render_thresholds
+from bot.config.plans import rotations_of
 from bot.config.settings import Settings
+from bot.config.telling import Digest
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
+from bot.domain.oncall import duty
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.reporting import Reporting
-from handlers.slack.asking import NotUnderstood, closest_word, find_name, listed, parse_logs
+from handlers.slack.asking import (
+    NotUnderstood,
+    closest_word,
+    find_name,
+    listed,
+    parse_length,
+    parse_logs,
+    parse_month,
+)
 from handlers.slack.definitions import COMMANDS
 from storage import runs, sources
 from storage.database import Database
 
 HEARTBEAT = "heartbeat_check"
 _MOST_CHOICES = 5
-WORDS = ("status", "logs", "alerts", "silence", "silences", "help", HEARTBEAT)
+REPORTS = ("sla", "health", "digest")
+WORDS = (
+    "status",
+    "logs",
+    "alerts",
+    "silence",
+    "silences",
+    "oncall",
+    "patterns",
+    "thresholds",
+    "report",
+    "drill",
+    "help",
+    HEARTBEAT,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +78,18 @@ class Answering:
                 return await self._logs(text)
             case "alerts":
                 return await self._alerts()
+            case "oncall" | "on-call":
+                return self.oncall()
             case "silence" | "silences":
                 return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
+            case "patterns":
+                return await self._patterns(text)
+            case "thresholds":
+                return await self._thresholds(text)
+            case "report" | "reports":
+                return await self._report(text)
+            case "drill":
+                return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} drill`.")
             case "help":
                 return self.help()
             case "heartbeat" | "heartbeat_check":
@@ -125,6 +168,51 @@ class Answering:
         blocks += [section("\n".join(listed[start : start + 8])) for start in range(0, len(listed), 8)]
         return Message(text="\n".join([head, *listed])[:3000], blocks=tuple(blocks))
 
+    async def _patterns(self, text: str) -> Message:
+        try:
+            over = parse_length(text, timedelta(days=7), self.settings.retention.alerts)
+        except NotUnderstood as error:
+            return self.help(_ours(str(error)))
+        found = await self.reporting.patterns(over, self.clock())
+        return render_patterns(found, self.settings.timezone, self.settings.name)
+
+    async def _thresholds(self, text: str) -> Message:
+        try:
+            over = parse_length(text, timedelta(days=30), self.settings.retention.rollups)
+        except NotUnderstood as error:
+            return self.help(_ours(str(error)))
+        return render_thresholds(await self.reporting.thresholds(over), math.ceil(over / timedelta(days=1)))
+
+    async def _report(self, text: str) -> Message:
+        """`report sla [month]`, `report health`, `report digest`."""
+        kind, _, rest = text.strip().partition(" ")
+        now, zone = self.clock(), self.settings.timezone
+        match closest_word(kind, REPORTS) or "":
+            case "sla" if self.settings.reports.sla is None:
+                return self.help("The configuration has no objectives under `reports.sla`.")
+            case "sla":
+                try:
+                    month = parse_month(rest, now, zone)
+                except NotUnderstood as error:
+                    return self.help(_ours(str(error)))
+                report = await self.reporting.measuring.sla(month, now)
+                return render_sla(report, zone, with_file_button=True)
+            case "health":
+                return render_health(await self.reporting.health())
+            case "digest":
+                wanted = self.settings.digest or Digest()
+                return render_digest(await self.reporting.digest(wanted, now), zone)
+        choices = [f"report {name}" for name in REPORTS]
+        return self._choice("Which report?", choices)
+
+    def oncall(self) -> Message:
+        """Who is on call, and who follows when."""
+        rotations = rotations_of(self.settings)
+        if not rotations:
+            return self.help("Nobody takes turns here: the configuration has no `oncall:`.")
+        now = self.clock()
+        return render_oncall({name: duty(rotation, now) for name, rotation in rotations.items()})
+
     def help(self, trouble: str = "", choices: Sequence[str] = ()) -> Message:
         """What can be asked, in examples; `choices` are questions that may have been meant, as buttons."""
         prefix = self.settings.slack.command_prefix
@@ -135,8 +223,14 @@ class Answering:
             f"`/{prefix}-logs parse_orders failed 24h 20` a job's failed runs of 24 hours, 20 of them",
             f'`/{prefix}-logs yesterday "disk full"` the runs of a day that said something',
             f"`/{prefix} alerts` what is open",
+            f"`/{prefix} oncall` who is on call, and who follows when",
             f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
             f"`/{prefix} silences` what is silenced, by whom, why and until when",
+            f"`/{prefix} patterns 30d` when and about what alerts came",
+            f"`/{prefix} thresholds` which limits the last 30 days speak for",
+            f"`/{prefix} report sla 2026-10` what was reached of the objectives in a month; also `report health`, "
+            "`report digest`",
+            f"`/{prefix} drill P1` send a marked test alert everywhere such alerts go, and see what arrives",
             f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]

@@ -16,20 +16,22 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.alerting import Alerting, UnknownAlert
 from bot.blocks.message import Message, outside
 from bot.blocks.overview import render_overview
+from bot.domain import recurrence as lately
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.run_filter import RunFilter
-from bot.raising import Raising
 from bot.occasions import post_payload
+from bot.raising import Raising
 from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
 from handlers.slack.modals import Origin
+from handlers.slack.occasions import OccasionDesk
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
 from handlers.slack.run_window import RunWindow
 from handlers.slack.silences import WINDOW, WORDS, SilenceDesk, channel_of, first_word
-from storage import alerts, outbox
+from storage import alerts, history, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Lane
 
@@ -58,6 +60,7 @@ class Listeners:
         raised: Raising,
         people: People,
         silences: SilenceDesk,
+        occasions: OccasionDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -68,6 +71,7 @@ class Listeners:
         self._answering = answering
         self._people = people
         self._silences = silences
+        self._occasions = occasions
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
@@ -153,6 +157,8 @@ class Listeners:
         first, rest = first_word(word, text)
         if first in WORDS:
             return await self._silences.command(first, rest, body)
+        if first == "drill":
+            return await self._occasions.drill(rest, body)
         return await self._answering.answer(word, text)
 
     # Buttons ----------------------------------------------------------------------------------------------
@@ -178,7 +184,12 @@ class Listeners:
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
             self._start(self._act(name, value, body, tell), tell)
-        else:
+        elif kind == "tick":
+            self._start(self._occasions.ticked(name, action, body, tell), tell)
+        elif kind == "sla":
+            if self._is_new(body):
+                self._start(self._occasions.send_sla(value, body, tell), tell)
+        elif kind != "open":  # a link needs no answer
             log.info("button_unknown", action_id=action.get("action_id"))
 
     async def _turn_page(self, value: str, respond: Any) -> None:
@@ -254,7 +265,9 @@ class Listeners:
         elif name == "history":
             async with self._database.snapshot() as connection:
                 events = await alerts.history(connection, alert.id)
-            view = modals.history_modal(alert, events, origin)
+                began = await history.beginnings(connection, alert.fingerprint, self._clock() - lately.WINDOW)
+            again = lately.recurrence(began, self._answering.settings.timezone).words()
+            view = modals.history_modal(alert, events, origin, again)
         else:
             view = modals.note_modal(name, alert, origin)
         await self._client.views_open(trigger_id=body["trigger_id"], view=view)

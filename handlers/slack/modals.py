@@ -110,8 +110,8 @@ def note_modal(action: str, alert: Alert, origin: Origin) -> dict[str, Any]:
     )
 
 
-def history_modal(alert: Alert, events: Sequence[Event], origin: Origin) -> dict[str, Any]:
-    """What happened to an alert, and all that was measured."""
+def history_modal(alert: Alert, events: Sequence[Event], origin: Origin, again: str = "") -> dict[str, Any]:
+    """What happened to an alert, and all that was measured; `again`: how often it came lately."""
     blocks = [section(f"*{outside(alert.firing.title, 250)}*")]
     blocks += [
         section(f"{when(event.at)} {render_event(event, alert).text}".split("\nIt lasted")[0])
@@ -121,6 +121,8 @@ def history_modal(alert: Alert, events: Sequence[Event], origin: Origin) -> dict
     if measured:
         blocks.append(preformatted("Measured", measured, 2500))
     blocks += [preformatted(item.title, item.text, 2500) for item in alert.firing.diagnostics[:8]]
+    if again:
+        blocks.insert(1, context(again))
     blocks.append(context(f"Alert #{alert.id} · fingerprint {alert.fingerprint}"))
     return _modal("history", f"Alert #{alert.id}", None, origin, blocks)
 

@@ -10,8 +10,11 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.blocks.message import outside
+from bot.config.references import is_person_id
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
+from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
@@ -72,14 +75,23 @@ def expand(names: Sequence[str], settings: Settings) -> list[str]:
     return found
 
 
-def mention_of(mention: str | None, settings: Settings) -> str:
-    """Slack's way to call the people of a rule's mention; each once."""
-    names = (mention or "").replace("@", " ").split()
+def mention_of(
+    names: Sequence[str], settings: Settings, rotations: Mapping[str, Rotation], now: datetime
+) -> str:
+    """Slack's way to call people by their names, each once; a rotation is whoever is on call at this instant."""
     everybody = {"here", "channel", "everyone"}
     called = [f"<!{name}>" for name in names if name in everybody]
-    for entry in expand([name for name in names if name not in everybody], settings):
-        called.append(f"<!subteam^{entry}>" if entry.startswith("S") else f"<@{entry}>")
+    present = [on_call(rotations[name], now) if name in rotations else name for name in names]
+    for entry in expand([name for name in present if name not in everybody], settings):
+        called.append(_called(entry))
     return " ".join(dict.fromkeys(called))
+
+
+def _called(entry: str) -> str:
+    """A user group, a user, or a name that the file no longer has: that one can only be read."""
+    if not is_person_id(entry):
+        return outside(f"@{entry}", 80)
+    return f"<!subteam^{entry}>" if entry.startswith("S") else f"<@{entry}>"
 
 
 def _listed(names: Sequence[str]) -> str:

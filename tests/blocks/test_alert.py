@@ -32,6 +32,7 @@ from bot.domain.alert import (
     silence,
     unacknowledge,
 )
+from bot.domain.recurrence import Recurrence
 from bot.domain.severity import Severity
 from checks.result import Diagnostic
 from tests.blocks.reading import HOSTILE, accepted, buttons, pings, shown
@@ -175,7 +176,7 @@ def test_what_to_do_is_told_only_while_there_is_something_to_do() -> None:
 
 def test_how_often_it_was_seen_and_how_often_it_came_this_week_is_told() -> None:
     often = replace(usual(), count=60, last_seen=NOON + 59 * MINUTE)
-    text = shown(rendered(often, times_this_week=22))
+    text = shown(rendered(often, recurrence=Recurrence(count=22)))
     assert "60 times, last" in text
     assert "22nd time in 7 days" in text
     once = shown(rendered(usual()))
@@ -188,7 +189,7 @@ def test_how_often_it_was_seen_and_how_often_it_came_this_week_is_told() -> None
     [(2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (21, "21st"), (113, "113th")],
 )
 def test_ordinals_read_as_in_english(number: int, ordinal: str) -> None:
-    assert f"{ordinal} time" in shown(rendered(usual(), times_this_week=number))
+    assert f"{ordinal} time" in shown(rendered(usual(), recurrence=Recurrence(count=number)))
 
 
 @pytest.mark.parametrize("name", ["affected_users", "users_affected"])
@@ -242,7 +243,7 @@ def test_slack_takes_the_worst_there_can_be_and_pings_nobody_for_it(state: str) 
         "resolved": after(resolve(EXTREME, HOSTILE[:60], HOSTILE * 100, LATER)),
         "expired": after(expire(EXTREME, LATER)),
     }[state]
-    message = rendered(alert, times_this_week=999)
+    message = rendered(alert, recurrence=Recurrence(count=999))
     assert pings(message) <= {"<@U0ALEX>"}
     assert "Alert #7" in shown(message)
     assert buttons(message) == buttons(rendered(STATES[state]))
@@ -329,12 +330,13 @@ def test_a_problem_that_was_seen_often_says_so_at_its_end() -> None:
     assert "was seen 60 times." in line(EventKind.RECOVERED, replace(usual(), count=60))
 
 
-def test_a_problem_that_comes_back_or_is_heard_again_may_ping_and_nothing_else_does() -> None:
+LOUD = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED)
+
+
+def test_only_a_problem_that_comes_back_is_heard_again_or_that_nobody_takes_may_ping() -> None:
     for kind in EventKind:
         message = render_event(Event(kind=kind, at=LATER, text="x"), usual(), "<!here>")
-        assert pings(message) == (
-            {"<!here>"} if kind in (EventKind.REOPENED, EventKind.UNSILENCED) else set()
-        )
+        assert pings(message) == ({"<!here>"} if kind in LOUD else set())
 
 
 @pytest.mark.parametrize("kind", list(EventKind))

@@ -26,7 +26,7 @@ from tests.config.reading import read
         ("alerts:\n  - {name: a, condition: x > 1}\n  - {name: b, condition: x > 1}\n",
          "3: alerts[1]: this rule is never reached: the one on line 2 takes everything it would; "
          "move it up, or give the other continue: true"),
-        ("routes:\n  - {to: slack}\n  - {match: severity == 'critical', to: digest}\n",
+        ("routes:\n  - {to: slack}\n  - {match: severity == 'critical', to: '#ops'}\n",
          "3: routes[1]: this route is never reached: the one on line 2 takes everything it would; "
          "move it up, or give the other continue: true"),
         ("destinations:\n  m: {url: ''}\n", "2: destinations.m.url: the address is empty, so nothing is sent there"),
@@ -43,8 +43,17 @@ from tests.config.reading import read
         ("metrics: {measurements: {m: {from: nowhere}}}\n",
          '1: metrics.measurements.m.from: no check or job is named "nowhere"; there is only host'),
         ("escalation:\n  page: {steps: []}\n", "2: escalation.page: no route leads here; add escalation: page to a route"),
+        ("routes:\n  - {match: severity == 'low', to: [digest]}\n",
+         '2: routes[0].to: no digest is posted; add digest: {at: "09:00"}'),
+        ("routes:\n  - {match: severity == 'WARNING' && count > 2, to: slack}\n",
+         "2: routes[0].match: no alert has the severity 'WARNING' here; write 'medium'"),
+        ("routes:\n  - {match: severity != 'urgent', to: slack}\n",
+         "2: routes[0].match: no alert has the severity 'urgent' here; write one of critical, high, medium, low"),
         ("http: {bind: '0.0.0.0:80'}\n",
          "1: http.bind: other machines can reach it, and without a token the API answers nobody; set http.token"),
+        ("jobs: {}\nrun_logs: [{sql: 'sqlite:///a.db', query: SELECT id AS cursor FROM a}]\n",
+         "2: run_logs[0].query: the query does not say :cursor, so it gives the same rows each time; "
+         "write WHERE id > :cursor ORDER BY id"),
     ],
 )  # fmt: skip
 def test_what_is_probably_not_meant_is_told(text: str, message: str) -> None:
@@ -64,4 +73,28 @@ def test_what_is_probably_not_meant_is_told(text: str, message: str) -> None:
     ],
 )
 def test_what_is_meant_is_not_told(text: str) -> None:
+    assert warnings(read(text)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "checks: {a: {type: env, required: {A: url}, anomaly: true}}",
+            "nobody knows which of its fields to watch, so nothing is ever unusual; name them, such as [orders]",
+        ),
+        ("checks: {a: {type: system, anomaly: [cpu_percnt]}}", "has no field cpu_percnt"),
+        ("checks: {a: {type: system, forecast: 6h, thresholds: {cpu_percent: 9}}}", "so nothing is foretold"),
+        ("jobs: {a: {every: 1h, forecast: 7d}}", "without a budget nothing is foretold; set budget"),
+    ],
+)
+def test_asking_the_past_for_what_it_cannot_tell_is_said(text: str, said: str) -> None:
+    assert any(said in str(warning) for warning in warnings(read(text)))
+
+
+def test_what_the_past_can_tell_is_not_warned_about() -> None:
+    text = (
+        "checks: {a: {type: system, anomaly: true, forecast: 6h, thresholds: {disk_percent: 80}}}\n"
+        "jobs: {b: {every: 1h, budget: 5m, forecast: 7d, anomaly: true}}\n"
+    )
     assert warnings(read(text)) == ()

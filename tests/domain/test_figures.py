@@ -95,7 +95,7 @@ def figure(before: Series | None = None, /, **parts: Any) -> str:
     """One figure of a digest."""
     item = Item(**{"label": "Rows", "source": "parse", "field": "rows", "statistics": ("sum",), **parts})
     data = series(rows=[100, 200, 300], pct=[10.0, 20.0], word=["a", "b"])
-    ((_, (found,)),) = make_figures([Section(title="Pipeline", items=(item,))], data, before or {})
+    ((_, (found,)),) = make_figures([Section(title="Pipeline", items=(item,))], data, {1: before or {}})
     return found.value
 
 
@@ -119,10 +119,10 @@ def test_a_figure_is_written_as_configured(parts: dict[str, Any], text: str) -> 
 
 
 def test_a_figure_shows_its_change_against_the_day_before_where_there_was_one() -> None:
-    assert figure(series(rows=[500]), show_change=True) == "600 (▲ 100 against the day before)"
-    assert figure(series(rows=[700]), show_change=True) == "600 (▼ 100 against the day before)"
-    assert figure(series(rows=[600]), show_change=True) == "600 (= unchanged)"
-    assert figure(series(other=[1]), show_change=True) == "600"
+    assert figure(series(rows=[500]), change_days=1) == "600 (▲ 100 against the day before)"
+    assert figure(series(rows=[700]), change_days=1) == "600 (▼ 100 against the day before)"
+    assert figure(series(rows=[600]), change_days=1) == "600 (= unchanged against the day before)"
+    assert figure(series(other=[1]), change_days=1) == "600"
     assert figure(series(rows=[500])) == "600"
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.jobs import Dues
 from bot.domain.schedule import Cron, Daily, Every, Schedule, local_day, local_instant
 from tests.properties import quick
 
@@ -207,3 +208,17 @@ def test_days_follow_one_another_without_gap_or_overlap(zone: ZoneInfo, instant:
 def test_a_day_that_was_left_out_has_no_hours() -> None:
     start, end = local_day(at("2011-12-29 20:00"), APIA, 1)
     assert start == end
+
+
+@quick
+@given(
+    schedule=SCHEDULES,
+    instants=st.lists(INSTANTS, min_size=1, max_size=8),
+    step=st.timedeltas(timedelta(0), timedelta(days=1)),
+)
+def test_periods_that_are_remembered_are_those_of_the_schedule(
+    schedule: Schedule, instants: list[datetime], step: timedelta
+) -> None:
+    dues = Dues(schedule)
+    for instant in [later for each in instants for later in (each, each + step, each + 2 * step, each)]:
+        assert dues.around(instant) == (schedule.last_until(instant), schedule.next_after(instant))

@@ -340,4 +340,6 @@ async def test_content_that_is_never_accepted_does_not_hold_up_the_rest(shop: St
         await shop.see(lambda: not shop.workspace.faults.waiting)
         await shop.run("low", "ERROR", exit_code=2)
         await shop.alert("Trifle: low")
-    assert [line["key"] for line in logs if line["event"] == "delivery_impossible"] == ["alert:1:slack"]
+    assert [line["key"] for line in logs if line["event"] == "delivery_impossible"] == [
+        "alert:1:slack:#alerts"
+    ]

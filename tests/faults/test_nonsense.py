@@ -76,7 +76,7 @@ async def test_every_depth_of_nesting_is_taken_or_refused(shop: Story) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status"), [("GET", "/api/v1/runs", 405), ("POST", "/nowhere", 404)]
+    ("method", "path", "status"), [("PUT", "/api/v1/runs", 405), ("POST", "/nowhere", 404)]
 )
 async def test_a_wrong_door_answers_in_json(shop: Story, method: str, path: str, status: int) -> None:
     url = f"http://127.0.0.1:{shop.tocsin.http.port}{path}"

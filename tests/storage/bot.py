@@ -17,8 +17,10 @@ from bot.domain.alert import Alert, Event
 from bot.domain.inhibition import Inhibition
 from bot.domain.jobs import Terms
 from bot.domain.observation import Observation, Source, SourceKind
+from bot.domain.plan import Plan
 from bot.domain.rule import RuleGroup
 from bot.domain.silence import Timetable
+from bot.escalating import Escalating
 from bot.monitoring import Monitoring
 from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
@@ -59,11 +61,12 @@ class Bot:
         database: Database,
         groups: tuple[RuleGroup, ...] | None = None,
         timetables: tuple[Timetable, ...] = (),
+        plan: Plan | None = None,
     ) -> None:
         self.database = database
         self.clock = Clock()
         self.woken = 0
-        announcer = Announcer(database=database, channel="#alerts")
+        self.announcer = announcer = Announcer(database=database, channel="#alerts", plan=plan)
         book = SilenceBook(database=database, timetables=timetables)
         self.monitoring = Monitoring(
             database=database,
@@ -82,6 +85,9 @@ class Bot:
             silencing=self.silencing,
             clock=self.clock,
             wake=self._wake,
+        )
+        self.escalating = Escalating(
+            database=database, announcer=announcer, clock=self.clock, wake=self._wake
         )
 
     def _wake(self) -> None:
@@ -145,9 +151,10 @@ async def running(
     database: Database,
     groups: tuple[RuleGroup, ...] | None = None,
     timetables: tuple[Timetable, ...] = (),
+    plan: Plan | None = None,
 ) -> AsyncIterator[Bot]:
     """A bot whose writer runs."""
-    bot = Bot(database, groups, timetables)
+    bot = Bot(database, groups, timetables, plan)
     bot.monitoring.start()
     try:
         yield bot

@@ -165,17 +165,6 @@ async def test_alerts_of_a_day_are_those_that_began_in_it(database: Database) ->
     assert [each.firing.rule for each in found] == ["first", "last"]
 
 
-async def test_how_often_a_problem_began_counts_its_returns_too(database: Database) -> None:
-    first = await new_alert(database)
-    await save(database, replace(recover(first, "fine", NOON + MINUTE).alert, reopened=2))
-    await save(database, fire(firing(), NOON + HOUR).alert)
-    await new_alert(database, rule="other")
-    key = first.fingerprint
-    assert await read(database, alerts.count_of_fingerprint, key, NOON) == 4
-    assert await read(database, alerts.count_of_fingerprint, key, NOON + MINUTE) == 1
-    assert await read(database, alerts.count_of_fingerprint, "none", NOON) == 0
-
-
 async def test_history_is_told_in_the_order_it_happened(database: Database) -> None:
     kept = await new_alert(database)
     events = [

@@ -73,6 +73,7 @@ async def test_replicas_that_start_together_migrate_one_database_together(empty:
 
 async def test_a_database_of_a_newer_version_is_refused_with_what_to_do(database: Database) -> None:
     async with database.transaction() as connection:
+        before = await connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
         await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     try:
         with pytest.raises(
@@ -81,7 +82,8 @@ async def test_a_database_of_a_newer_version_is_refused_with_what_to_do(database
             await upgrade(database)
     finally:
         async with database.transaction() as connection:
-            await connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+            restored = sa.text("UPDATE alembic_version SET version_num = :before")
+            await connection.execute(restored, {"before": before})
 
 
 @pytest.mark.parametrize(

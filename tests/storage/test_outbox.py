@@ -112,7 +112,11 @@ async def test_a_view_that_goes_stale_again_and_again_is_one_entry(database: Dat
     for _ in range(5):
         await stale(database, alert.id)
     entry = await claimed(database)
-    assert (entry.kind, entry.alert_id, entry.key) == (EntryKind.VIEW, alert.id, f"alert:{alert.id}:slack")
+    assert (entry.kind, entry.alert_id, entry.key) == (
+        EntryKind.VIEW,
+        alert.id,
+        f"alert:{alert.id}:slack:#alerts",
+    )
     assert entry.generation == 5
     assert await claim(database) is None
 
@@ -379,7 +383,7 @@ async def test_old_posts_are_dropped_and_views_stay(database: Database) -> None:
     async with database.snapshot() as connection:
         assert await outbox.counts(connection) == {"done": 1, "pending": 1}
         assert await outbox.sent(connection, "line") is None
-        assert await outbox.sent(connection, f"alert:{alert.id}:slack") is not None
+        assert await outbox.sent(connection, f"alert:{alert.id}:slack:#alerts") is not None
 
 
 async def test_nothing_is_owed_about_an_alert_that_was_forgotten(database: Database) -> None:

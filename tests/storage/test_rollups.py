@@ -52,7 +52,7 @@ class Keeper:
         )
         async with self.database.transaction() as connection:
             await sources.add_result(connection, observation)
-            await rollups.mark_late(self.database, connection, SHOP, at, self.now)
+            await rollups.mark_late(self.database, connection, [(SHOP, at)], self.now)
             await sources.put(self.database, connection, observation, {}, None)
 
     async def ran(
@@ -62,7 +62,7 @@ class Keeper:
         run = Run(job="nightly", status=status, finished_at=at, duration_seconds=seconds, fields={"rows": 5})
         async with self.database.transaction() as connection:
             await runs.add(self.database, connection, run, self.now)
-            await rollups.mark_late(self.database, connection, NIGHTLY, at, self.now)
+            await rollups.mark_late(self.database, connection, [(NIGHTLY, at)], self.now)
             last = Observation(source=NIGHTLY, resource="nightly", state=State.OK, at=at)
             await sources.put(self.database, connection, last, {}, None)
 
@@ -123,8 +123,8 @@ async def test_redoing_an_hour_gives_the_same_rows(keeper: Keeper) -> None:
     assert len(before) == 3 * 2 + 3
 
     async with keeper.database.transaction() as connection:
-        await rollups.mark_late(keeper.database, connection, SHOP, NOON, keeper.now)
-        await rollups.mark_late(keeper.database, connection, NIGHTLY, NOON, keeper.now)
+        await rollups.mark_late(keeper.database, connection, [(SHOP, NOON)], keeper.now)
+        await rollups.mark_late(keeper.database, connection, [(NIGHTLY, NOON)], keeper.now)
     await keeper.work()
 
     assert await keeper.rows() == before

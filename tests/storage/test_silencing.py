@@ -19,7 +19,7 @@ from storage.outbox import Sent
 from storage.tables import outbox as outbox_table
 from tests.domain.findings import all_of, rule
 from tests.storage.bot import COLD, HOT, Bot, running
-from tests.storage.stored import HOUR, MINUTE, NOON
+from tests.storage.stored import ALERTS, HOUR, MINUTE, NOON
 
 NIGHTLY = Timetable(
     name="Nightly",
@@ -59,7 +59,7 @@ async def shows(bot: Bot, alert_id: int = 1) -> None:
             connection, outbox.Lane(destination="slack", channel="#alerts"), "me", bot.clock()
         )
         assert entry is not None
-        key = outbox.view_key(alert_id, "slack")
+        key = outbox.view_key(alert_id, ALERTS)
         sent = Sent(key=key, alert_id=alert_id, destination="slack", channel="C1", ts="1.1", shown="x")
         await outbox.record(bot.database, connection, entry, sent, bot.clock())
 
@@ -365,7 +365,7 @@ async def test_lines_of_an_alert_that_was_never_seen_are_let_go(database: Databa
         await bot.sees(COLD)
         assert {"silenced", "recovered"} <= set(await bot.owed())
         async with database.transaction() as connection:
-            await outbox.settle_lines(connection, 1, "slack")
+            await outbox.settle_lines(connection, 1, outbox.view_key(1, ALERTS))
         assert not {"silenced", "recovered"} & set(await bot.owed())
 
 
@@ -374,12 +374,12 @@ async def test_lines_of_an_alert_that_is_open_or_was_seen_wait_for_their_turn(da
         await bot.sees(HOT)
         await bot.alerting.silence(1, "U1", HOUR)
         async with database.transaction() as connection:
-            await outbox.settle_lines(connection, 1, "slack")
+            await outbox.settle_lines(connection, 1, outbox.view_key(1, ALERTS))
         assert "silenced" in await bot.owed()
         await shows(bot)
         await bot.sees(COLD)
         async with database.transaction() as connection:
-            await outbox.settle_lines(connection, 1, "slack")
+            await outbox.settle_lines(connection, 1, outbox.view_key(1, ALERTS))
         assert {"silenced", "recovered"} <= set(await bot.owed())
 
 

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from storage.tables import Instant
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,1 @@
+"""Logs of runs that Tocsin reads by itself: files of JSON lines, and tables by a query with a cursor."""

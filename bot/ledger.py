@@ -1,0 +1,105 @@
+"""What a batch of observations is judged by, read at once, and what it leaves behind, written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from bot.domain.alert import Alert
+from bot.domain.observation import Observation, Place, Source, SourceKind
+from bot.domain.rule import Streak
+from bot.domain.standing import Standing, stands_now
+from checks.result import State
+from storage import alerts, rollups, sources
+from storage.database import Connection, Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """How sources stand and which alerts are open, as it changes from one observation of a batch to the next.
+
+    Lives within one transaction, and counts on nobody but this batch to change sources meanwhile; somebody
+    else's change of an alert shows when it is saved. Nothing but alerts is stored before `write`.
+    """
+
+    database: Database
+    connection: Connection
+    now: datetime
+    _standings: dict[Place, Standing]
+    _changed: dict[Place, Standing] = field(default_factory=dict)
+    _results: list[Observation] = field(default_factory=list)
+    _heard: list[tuple[Source, datetime]] = field(default_factory=list)
+    _alerts: dict[str, Alert | None] = field(default_factory=dict)
+    _critical: dict[str, set[str]] = field(default_factory=dict)
+
+    @classmethod
+    async def open(
+        cls, database: Database, connection: Connection, batch: Iterable[Observation], now: datetime
+    ) -> Self:
+        """Read how the sources of a batch stand. Raises DatabaseError."""
+        standings = await sources.find(connection, {each.place for each in batch})
+        return cls(database=database, connection=connection, now=now, _standings=standings)
+
+    def standing(self, observation: Observation) -> Standing | None:
+        """The last word before this one."""
+        return self._standings.get(observation.place)
+
+    def is_late(self, observation: Observation) -> bool:
+        """Whether the last word is newer."""
+        before = self.standing(observation)
+        return before is not None and before.at > observation.at
+
+    async def alerts(self, fingerprints: Iterable[str]) -> dict[str, Alert]:
+        """The open alerts of some fingerprints; asked of the database once for each."""
+        wanted = set(fingerprints)
+        if unknown := wanted - self._alerts.keys():
+            self._alerts.update(dict.fromkeys(unknown))
+            self._alerts.update(await alerts.open_ones(self.connection, sorted(unknown)))
+        return {key: alert for key in wanted if (alert := self._alerts[key]) is not None}
+
+    async def failing(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of some checks that are critical now."""
+        wanted = set(names)
+        if unknown := wanted - self._critical.keys():
+            self._critical.update({name: set() for name in unknown})
+            for name, resource in await sources.critical(self.connection, sorted(unknown)):
+                self._critical[name].add(resource)
+            for standing in self._changed.values():
+                self._note_critical(standing)
+        return frozenset(name for name in wanted if self._critical[name])
+
+    def changed(self, alert: Alert) -> None:
+        """An alert was stored as it is now."""
+        self._alerts[alert.fingerprint] = alert if alert.status.is_open else None
+
+    def heard(self, observation: Observation) -> None:
+        """Something was observed or reported, however late."""
+        self._heard.append((observation.source, observation.at))
+
+    def keep(self, observation: Observation) -> None:
+        """Have a check's result stored."""
+        self._results.append(observation)
+
+    def stand(self, observation: Observation, streaks: Mapping[str, Streak]) -> None:
+        """An observation is its source's last word."""
+        place = observation.place
+        standing = stands_now(observation, streaks, self._standings.get(place))
+        self._standings[place] = self._changed[place] = standing
+        self._note_critical(standing)
+
+    async def write(self) -> None:
+        """Store what was kept and changed. Raises DatabaseError."""
+        await rollups.mark_late(self.database, self.connection, self._heard, self.now)
+        await sources.add_results(self.connection, self._results)
+        await sources.put_all(self.database, self.connection, self._changed)
+
+    def _note_critical(self, standing: Standing) -> None:
+        if standing.source.kind is not SourceKind.CHECK or standing.source.name not in self._critical:
+            return
+        resources = self._critical[standing.source.name]
+        if standing.state is State.CRITICAL:
+            resources.add(standing.resource)
+        else:
+            resources.discard(standing.resource)

@@ -1,0 +1,3 @@
+"""What comes in over HTTP is kept alike on SQLite and on PostgreSQL."""
+
+from tests.databases import *  # noqa: F403
