@@ -88,6 +88,7 @@ class Reporting:
         async with self.database.snapshot() as connection:
             began = await alerts.opened_between(connection, start, end)
             untold = await decisions.told_nowhere(connection, [alert.id for alert in began])
+            still_open = await alerts.list_open(connection)
             return Digest(
                 name=self.settings.name,
                 start=start,
@@ -98,8 +99,8 @@ class Reporting:
                 ),
                 uptimes=await self._uptimes(connection, (start, end), day_before) if wanted.uptime else None,
                 jobs=await self._jobs(connection, start, end),
-                open=await alerts.list_open(connection, 100),
-                quiet=figures.quiet_alerts(began, untold),
+                open=still_open,
+                quiet=figures.quiet_alerts(began, still_open, untold),
                 patterns=patterns,
                 charts=charts,
             )

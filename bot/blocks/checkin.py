@@ -73,7 +73,7 @@ def _line(line: CheckinLine, as_of: datetime) -> str:
     if line.at is None:
         return f"{name} pending · nothing heard yet"
     said = f" · {outside(line.summary, 180)}" if line.summary else ""
-    return f"{name} {line.state.value}{said} · {spell(as_of - line.at)} before"
+    return f"{name} {line.state.value}{said} · checked {spell(as_of - line.at)} before"
 
 
 def _note(

@@ -68,14 +68,16 @@ def render_digest(digest: Digest, zone: ZoneInfo) -> Message:
 
 
 def _needs(digest: Digest) -> str:
-    """Open alerts that notify: those that nobody took first, the worst before the rest."""
-    loud = [
-        alert for alert in digest.open if not alert.is_silenced(digest.end) and alert.firing.held_by is None
-    ]
-    others = len(digest.open) - len(loud)
+    """Open alerts above P4 that notify: those that nobody took first, the worst before the rest."""
+    urgent = [alert for alert in digest.open if alert.severity is not Severity.LOW]
+    loud = [alert for alert in urgent if not alert.is_silenced(digest.end) and alert.firing.held_by is None]
+    others = len(urgent) - len(loud)
     quietly = f" ({others} silenced or explained by another)" if others else ""
+    if not digest.open:
+        return ":large_green_circle: *Nothing is open. Nobody is needed.*"
     if not loud:
-        return f":large_green_circle: *Nothing is open. Nobody is needed.*{quietly}"
+        what = "What is open is quiet" if others else "Only low priorities are open"
+        return f":large_green_circle: *Nobody is needed.* {what}{quietly}."
     loud.sort(key=lambda alert: (alert.status is Status.ACKNOWLEDGED, alert.severity, alert.opened_at))
     shown = [_open_line(alert, digest) for alert in loud[:_MOST]]
     if len(loud) > _MOST:
@@ -161,9 +163,11 @@ def _uptimes(uptimes: Uptimes | None) -> str:
 def percent(value: float) -> str:
     """`99.98%`; never rounded up to 100% nor down to 0%."""
     shown = f"{value:.2f}"
+    if value == 0:
+        return "0%"
     if shown == "100.00":
         return "100%" if value == 100 else "99.99%"
-    return "0.01%" if shown == "0.00" and value > 0 else f"{shown}%"
+    return "0.01%" if shown == "0.00" else f"{shown}%"
 
 
 def _points(difference: float) -> str:

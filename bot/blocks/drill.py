@@ -26,7 +26,7 @@ class Arrival:
 
 def render_test_alert(number: int, severity: Severity, by: str, at: datetime) -> Message:
     """Cannot be taken for a real alert."""
-    head = f":test_tube: *Drill #{number}, no real alert* · {SEVERITY_EMOJI[severity]} {severity.priority}"
+    head = f":construction: *Drill #{number}, no real alert* · {SEVERITY_EMOJI[severity]} {severity.priority}"
     text = f"{head}\nAlerts of this kind would arrive here. Nobody needs to do anything."
     note = f"Sent for {person(by)} to prove the way alerts go · {when(at)}"
     return Message(text=text.replace("*", ""), blocks=(section(text), context(note)))
@@ -72,7 +72,7 @@ def _fate(each: Arrival) -> str:
 def _sign(arrivals: Sequence[Arrival]) -> str:
     if any(each.is_over and each.after is None for each in arrivals) or not arrivals:
         return ":x:"
-    return ":white_check_mark:" if all(each.after is not None for each in arrivals) else ":test_tube:"
+    return ":white_check_mark:" if all(each.after is not None for each in arrivals) else ":construction:"
 
 
 def _counted(arrivals: Sequence[Arrival]) -> str:

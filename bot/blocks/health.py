@@ -16,7 +16,7 @@ _MOST = 8
 def render_health(health: Health) -> Message:
     """The verdict, the counts, then only what is not well."""
     overview = health.overview
-    head = f":stethoscope: *{outside(overview.name, 100)}: health report* · {verdict(overview)}"
+    head = f":shield: *{outside(overview.name, 100)}: health report* · {verdict(overview)}"
     counts = [("Alerts in 24 hours", _count(health.day, "the day before")),
               ("Alerts in 7 days", _count(health.week, "the week before"))]  # fmt: skip
     blocks: list[Block] = [section(head), fields(counts)]
@@ -41,8 +41,8 @@ def _count(found: AlertCount, then: str) -> str:
         for level in Severity
         if found.by_severity.get(level)
     )
-    before = f"{then}: {found.before}"
-    return f"{found.total}: {by} ({before})" if found.total else f"none ({before})"
+    before = f"{then} {found.before or 'none'}"
+    return f"{found.total} · {by} · {before}" if found.total else f"none · {before}"
 
 
 def _list(title: str, entries: list[str]) -> str:

@@ -63,7 +63,7 @@ def _table(objectives: Sequence[ObjectiveFigures]) -> Block:
         [each.name, str(each.target), _current(each), f"{_SIGN[each.standing]} {each.standing}", _trend(each)]
         for each in objectives
     ]
-    return table(["Objective", "Target", "Current", "State", "Against the month before"], rows, right=(1, 2))
+    return table(["Objective", "Target", "Current", "State", "Trend"], rows, right=(1, 2))
 
 
 def _current(each: ObjectiveFigures) -> str:
@@ -81,16 +81,14 @@ def _needs_words(each: ObjectiveFigures) -> bool:
 
 
 def _line(each: ObjectiveFigures, zone: ZoneInfo) -> str:
+    start = f"{_EMOJI[each.standing]} *{outside(each.name, 100)}*"
+    target = f"target {outside(str(each.target), 60)}"
+    if each.standing is Standing.NO_DATA:
+        why = "nothing was measured" if each.values == 0 else "its figure cannot be made of hourly values"
+        return f"{start}: no data, {target}, {why}"
     trend = "" if each.trend is Trend.UNKNOWN else f", {_trend(each)}"
     since = "" if each.since is None else f", measured only since {each.since.astimezone(zone):%d %B}"
-    if each.standing is Standing.NO_DATA:
-        since = (
-            ", nothing was measured" if each.values == 0 else ", its figure cannot be made of hourly values"
-        )
-    return (
-        f"{_EMOJI[each.standing]} *{outside(each.name, 100)}* {each.standing}: {outside(_current(each), 60)}, "
-        f"target {outside(str(each.target), 60)}{trend}{since}"
-    )
+    return f"{start} {each.standing}: {outside(_current(each), 60)}, {target}{trend}{since}"
 
 
 def _period(report: SlaReport, zone: ZoneInfo) -> str:

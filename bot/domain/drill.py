@@ -35,7 +35,7 @@ def way_of_severity(plan: Plan, severity: Severity, now: datetime) -> Way:
         severity=severity,
         about=f"The way of a {severity.priority} alert: {said}",
         places=routing.places,
-        notes=_notes(plan.targets(alert), routing.targets),
+        notes=_about_digest(routing.targets),
     )
 
 
@@ -59,9 +59,11 @@ def _notes(reach: Targets, targets: tuple[str, ...]) -> tuple[str, ...]:
     """The targets of a way that nothing was sent to, and why."""
     lost = [target for target in targets if target != DIGEST and reach.place(target) is None]
     notes = [f"{name} was left out: nothing can be sent to it" for name in lost]
-    if DIGEST in targets:
-        notes.append("The digest is no place to send to; its alerts are listed there")
-    return tuple(notes)
+    return (*notes, *_about_digest(targets))
+
+
+def _about_digest(targets: tuple[str, ...]) -> tuple[str, ...]:
+    return ("The digest is no place to send to; its alerts are listed there",) if DIGEST in targets else ()
 
 
 def _sample(severity: Severity, now: datetime) -> Alert:

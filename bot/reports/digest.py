@@ -106,7 +106,7 @@ class Digest:
     jobs: Sequence[JobFigures]
     open: Sequence[Alert]
     quiet: Sequence[Alert] = ()
-    """Alerts that began in the period and are told here: those of the lowest priority, and those told nowhere else."""
+    """Alerts of the lowest priority that began in the period or are open still, and those told nowhere else."""
     charts: Sequence[ChartFigures] = ()
     patterns: Pattern | None = None
 
@@ -162,9 +162,12 @@ def change(now: float, earlier: float, then: str, template: str | None = None) -
     return f"{'▲' if difference > 0 else '▼'} {size} against {then}"
 
 
-def quiet_alerts(alerts: Sequence[Alert], untold: Collection[int] = ()) -> list[Alert]:
+def quiet_alerts(
+    began: Sequence[Alert], still_open: Sequence[Alert], untold: Collection[int] = ()
+) -> list[Alert]:
     """Those of the lowest priority, and the `untold` that were told nowhere; the worst and most frequent first."""
-    found = [alert for alert in alerts if alert.severity is Severity.LOW or alert.id in untold]
+    everything = {alert.id: alert for alert in (*began, *still_open)}
+    found = [alert for alert in everything.values() if alert.severity is Severity.LOW or alert.id in untold]
     return sorted(found, key=lambda alert: (alert.severity, -alert.count, alert.opened_at))
 
 

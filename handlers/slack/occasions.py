@@ -57,7 +57,7 @@ class OccasionDesk:
         count = len(way.places)
         where = f"to {count} place{'s' if count > 1 else ''}" if count else "nowhere: no place can be sent to"
         return _said(
-            f":test_tube: Drill #{drill.id} goes {where}. What arrives, and how fast, is told in this channel."
+            f":construction: Drill #{drill.id} goes {where}. What arrives, and how fast, is told in this channel."
         )
 
     def _way(self, text: str) -> Way:
