@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.blocks.alert import SEVERITY_EMOJI
-from bot.blocks.message import Message, context, cut, outside, person, section, when
+from bot.blocks.message import Message, context, cut, fitted, outside, person, section, when
 from bot.domain.severity import Severity
 
 _MOST = 40
@@ -48,7 +48,7 @@ def render_drill(
     blocks += [section("\n".join(lines[i : i + _A_SECTION])) for i in range(0, len(lines), _A_SECTION)]
     blocks.append(context(f"Asked for by {person(by)} · {when(started_at)}"))
     text = "\n".join([head.replace("*", ""), *(line.replace("*", "") for line in lines)])
-    return Message(text=cut(text, 3400), blocks=tuple(blocks))
+    return Message(text=cut(text, 3400), blocks=fitted(blocks))
 
 
 def in_words(arrivals: Sequence[Arrival]) -> Mapping[str, str]:
@@ -58,7 +58,7 @@ def in_words(arrivals: Sequence[Arrival]) -> Mapping[str, str]:
 
 def _line(each: Arrival) -> str:
     sign = ":white_check_mark:" if each.after is not None else ":x:" if each.is_over else ":hourglass:"
-    return f"{sign} *{outside(each.place, 100)}* {outside(_fate(each), 300)}"
+    return f"{sign} *{outside(each.place, 100)}* {outside(_fate(each), 200)}"
 
 
 def _fate(each: Arrival) -> str:
