@@ -158,7 +158,9 @@ class Story:
         return found
 
     async def settle(self) -> None:
-        """Let everything happen that was asked for: nothing is queued, nothing is due within seconds."""
+        """Let everything happen that was asked for: nothing runs or is queued, nothing is due within seconds."""
+        while running := self.tocsin.scheduler._running:
+            await asyncio.wait(running)
         await self.tocsin.monitoring.settle()
         await self.tocsin.listeners.finish()
         for _ in range(100):
@@ -267,7 +269,12 @@ class Story:
         scheduler = self.tocsin.scheduler
         while scheduler._running:
             await asyncio.wait(scheduler._running)
-        scheduler._scheduler.modify_job(f"check:{check}", next_run_time=datetime.now(UTC))
+        now = datetime.now(UTC)
+        planned = scheduler._scheduler.modify_job(f"check:{check}", next_run_time=now)
+        async with asyncio.timeout(15):
+            while planned.next_run_time is not None and planned.next_run_time <= now:
+                await asyncio.sleep(0)  # until it has been started
+        await asyncio.sleep(0)
 
     async def post(self, path: str, body: Any, *, token: str = TOKEN) -> tuple[int, Json]:
         """POST something to Tocsin: its status and its JSON."""

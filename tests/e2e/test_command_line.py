@@ -49,7 +49,7 @@ async def test_it_runs_until_sigterm_and_loses_nothing_in_flight(config: Path) -
             assert await get(port, "/health") == {
                 "status": "healthy",
                 "version": "0.1.0",
-                "parts": {"database": "ok", "delivery": "ok", "slack": "ok"},
+                "parts": {"database": "ok", "delivery": "ok", "slack": "ok", "run_logs": "ok"},
             }
             (message,) = workspace.messages("alerts")
             workspace.faults.stall("chat.update", 0.5)  # under way while it stops

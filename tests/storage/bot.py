@@ -62,6 +62,7 @@ class Bot:
         groups: tuple[RuleGroup, ...] | None = None,
         timetables: tuple[Timetable, ...] = (),
         plan: Plan | None = None,
+        inhibitions: tuple[Inhibition, ...] = (),
     ) -> None:
         self.database = database
         self.clock = Clock()
@@ -70,7 +71,7 @@ class Bot:
         book = SilenceBook(database=database, timetables=timetables)
         self.monitoring = Monitoring(
             database=database,
-            rulebook=Rules(groups) if groups is not None else Rules(),
+            rulebook=Rules(groups, inhibitions) if groups is not None else Rules(),
             announcer=announcer,
             clock=self.clock,
             wake=self._wake,

@@ -18,19 +18,40 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, EventKind, Refusal
+from bot.domain.condition import compile_condition
 from bot.domain.decision import Memory, evaluate, fingerprints
+from bot.domain.flapping import FlappingLimits
+from bot.domain.inhibition import MARK, Inhibition
 from bot.domain.observation import variables
+from bot.domain.rule import RuleGroup
+from bot.domain.severity import Severity
+from checks.result import State
 from storage import outbox
 from storage.database import Database
 from storage.outbox import EntryKind, Sent
 from storage.schema import upgrade
 from storage.tables import outbox as outbox_table
-from tests.domain.test_lifecycle import GROUPS, RESOURCES, Book
+from tests.domain.findings import rule as configured
+from tests.domain.test_lifecycle import CPU, EXPIRY, GROUPS, PATIENT, RESOURCES, WINDOW, Book
 from tests.properties import quick
 from tests.storage.bot import Bot
 from tests.storage.stored import ALERTS, NOON
 
 T = TypeVar("T")
+GATE = "gate"
+BEHIND = configured("errors > 7", "behind the gate", depends_on=(GATE,), dedupe=WINDOW, expire=EXPIRY)
+RULES = (
+    RuleGroup(rules=(replace(CPU, flapping=FlappingLimits()), PATIENT, BEHIND)),
+    *GROUPS[1:],
+    RuleGroup(rules=(replace(configured("closed", "gate closed"), severity=Severity.CRITICAL),)),
+)
+INHIBITIONS = (
+    Inhibition(
+        when=compile_condition("rule == 'melting'"),
+        hold=compile_condition("rule == 'errors'"),
+        equal=("resource",),
+    ),
+)
 _template: list[tuple[tempfile.TemporaryDirectory[str], Path]] = []
 
 
@@ -62,6 +83,7 @@ class Restarts(RuleBasedStateMachine):
         self.book = Book()
         self.previous: dict[str, dict[str, Any]] = {}
         self.said: dict[int, list[str]] = {}
+        self.gate_closed = False
         self.begin()
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
@@ -69,7 +91,7 @@ class Restarts(RuleBasedStateMachine):
 
     def begin(self) -> None:
         async def start() -> Bot:
-            bot = Bot(Database(f"sqlite:///{self.folder / 'tocsin.db'}"), GROUPS)
+            bot = Bot(Database(f"sqlite:///{self.folder / 'tocsin.db'}"), RULES, inhibitions=INHIBITIONS)
             bot.monitoring.start()
             async with bot.database.transaction() as connection:
                 await outbox.release_all(connection)
@@ -107,19 +129,36 @@ class Restarts(RuleBasedStateMachine):
     def all_is_well(self, resource: str) -> None:
         self.observe(resource, 10, 0)
 
+    @rule(resource=st.sampled_from(RESOURCES))
+    def back_and_forth(self, resource: str) -> None:
+        for _ in range(4):
+            self.observe(resource, 85, 0)
+            self.time_passes(1)
+            self.observe(resource, 10, 0)
+
+    @rule(closed=st.booleans())
+    def gate(self, closed: bool) -> None:
+        self.gate_closed = closed
+        self.see({"closed": closed}, GATE, GATE, State.CRITICAL if closed else State.OK)
+
     def observe(self, resource: str, cpu: int, errors: int) -> None:
-        fields = {"cpu": cpu, "errors": errors}
-        seen = self.bot.seen(fields, resource=resource)
+        self.see({"cpu": cpu, "errors": errors}, "host", resource, State.OK)
+
+    def see(self, fields: dict[str, Any], name: str, resource: str, state: State) -> None:
+        seen = self.bot.seen(fields, name=name, resource=resource, state=state)
         self.do(self.bot.monitoring.record(seen))
-        keys = fingerprints(GROUPS, seen, variables(seen))
+        keys = fingerprints(RULES, seen, variables(seen))
         memory = Memory(
             streaks=self.book.streaks.get(resource, {}),
             previous=self.previous.get(resource, {}),
             open={found.fingerprint: found for found in self.book.open()},
             closed={key: last for key in keys if (last := self.book.last_closed(key)) is not None},
             silences=self.book.active(self.now),
+            failing=frozenset({GATE} if self.gate_closed else ()),
+            inhibitions=INHIBITIONS,
+            open_alerts=tuple(self.book.open()),
         )
-        decision = evaluate(GROUPS, seen, memory)
+        decision = evaluate(RULES, seen, memory)
         self.book.streaks[resource], self.previous[resource] = dict(decision.streaks), fields
         for change in decision.changes:
             self.book.save(change)
@@ -151,6 +190,11 @@ class Restarts(RuleBasedStateMachine):
     def tick(self) -> None:
         self.do(self.bot.alerting.tick())
         self.book.settle(self.now)
+        still_open = {found.id for found in self.book.open()}
+        for found in sorted(self.book.open(), key=lambda each: each.id):
+            held_by = found.firing.held_by or ""
+            if held_by.startswith(MARK) and int(held_by[1:].split()[0]) not in still_open:
+                self._keep(lifecycle.release(found, self.now))
         for found in sorted(self.book.open(), key=lambda each: each.id):
             if found.expires_at is not None and found.expires_at <= self.now:
                 self._keep(lifecycle.expire(found, self.now))
@@ -237,4 +281,4 @@ def _plain(found: Alert) -> Alert:
 
 
 TestRestarts = Restarts.TestCase
-TestRestarts.settings = settings(quick, max_examples=8, stateful_step_count=25)
+TestRestarts.settings = settings(quick, max_examples=10, stateful_step_count=30)
