@@ -3,12 +3,16 @@
 import asyncio
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
+from typer.testing import CliRunner
 
+from bot.cli import app
 from storage import checklists
 from tests.e2e.harness import ALEX, SAM, SHOP, Json, Story, buttons, shown, story
 
@@ -365,3 +369,122 @@ async def test_a_workspace_that_takes_no_files_still_gets_the_report(tmp_path: P
         assert told.workspace.replies("alerts", found["ts"]) == []
         await tick(told, datetime(2024, 3, 1, 15, 0, 2, tzinfo=UTC))
         assert posted(told, "health report")
+
+
+async def test_what_is_lost_on_the_way_is_looked_for_and_neither_card_nor_file_comes_twice(
+    tmp_path: Path,
+) -> None:
+    config = SHOP + REPORTS + LIST.replace("11:30", "09:00")
+    start = datetime(2024, 2, 28, 12, 0, tzinfo=UTC)
+    async with story(tmp_path, config, start=start) as told:
+        await tick(told, told.clock())
+        told.workspace.faults.drop_after("chat.postMessage", times=2)
+        told.workspace.faults.drop_after("files.completeUploadExternal")
+        await tick(told, datetime(2024, 3, 1, 14, 0, 2, tzinfo=UTC))
+        for minute in range(1, 6):
+            await tick(told, datetime(2024, 3, 1, 14, minute, tzinfo=UTC))
+        (sla,) = posted(told, "SLA of February 2024")
+        assert len(told.workspace.replies("alerts", sla["ts"])) == 1
+        assert len(posted(told, "Daily checklist")) == 1
+
+
+async def test_a_card_that_was_deleted_is_posted_anew_when_somebody_ticks(tmp_path: Path) -> None:
+    async with story(tmp_path, SHOP + LIST, start=NOON) as told:
+        found = await a_list(told)
+        told.workspace.faults.fail("chat.update", "message_not_found")
+        await ticked(told, found, "1")
+        await told.settle()
+        assert [text for m in posted(told, "Daily checklist") if "1 of 3 done" in (text := m["text"])]
+
+
+async def test_a_checkin_for_a_channel_that_is_gone_stands_in_the_usual_one_and_says_so(
+    tmp_path: Path,
+) -> None:
+    config = with_file(tmp_path, CHECKIN.replace("title:", 'channel: "#gone", title:'))
+    async with story(tmp_path, config, start=NOON) as told:
+        await told.looked()
+        await tick(told, told.clock())
+        await tick(told, at(11, 30))
+        (card,) = posted(told, "Midday check")
+        assert "Meant for #gone, which cannot be posted to" in shown(card)
+        (tmp_path / "report.csv").write_text("a,b\n1,2\n")
+        await looked_at(told, "report", "ok")
+        await tick(told, at(11, 33))
+        assert "all 2 ok" in shown(told.again(card))
+
+
+async def tocsin(arguments: list[str]) -> Any:
+    """A command, in a thread for it has a loop of its own."""
+    return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments))
+
+
+async def test_the_command_line_prints_the_sla_report_and_writes_it_as_csv(tmp_path: Path) -> None:
+    config = tmp_path / "tocsin.yml"
+    start = datetime(2024, 2, 28, 12, 0, tzinfo=UTC)
+    async with story(tmp_path, SHOP + REPORTS, start=start) as told:
+        await told.looked()
+        config.write_text(told.config)
+    printed = await tocsin(["report", "sla", "-c", str(config), "--month", "2024-02"])
+    assert printed.exit_code == 0, printed.output
+    assert "Shop: SLA of 2024-02" in printed.output
+    assert re.search(r"Uptime +>= 99.9% +100.00% +met", printed.output)
+
+    target = tmp_path / "sla.csv"
+    arguments = ["report", "sla", "-c", str(config), "--month", "2024-02", "--csv"]
+    assert (await tocsin([*arguments, str(target)])).exit_code == 0
+    assert [row["state"] for row in csv.DictReader(target.open(newline=""))] == ["met", "no data"]
+    assert (await tocsin([*arguments, "-"])).output.startswith("month,objective,target")
+
+    wrong = await tocsin(["report", "sla", "-c", str(config), "--month", "smarch"])
+    assert (wrong.exit_code, "write one such as 2026-10" in wrong.output) == (2, True)
+    nowhere = await tocsin([*arguments, str(tmp_path / "none" / "sla.csv")])
+    assert (nowhere.exit_code, "cannot be written" in nowhere.output) == (1, True)
+    config.write_text(told.config.split("reports:")[0])
+    without = await tocsin(["report", "sla", "-c", str(config)])
+    assert (without.exit_code, "no objectives under reports.sla" in without.output) == (2, True)
+
+
+DIGEST = """
+timezone: America/Los_Angeles
+digest:
+  at: "07:30"
+  sections:
+    - title: Pipeline
+      items:
+        - {label: Rows, field: parse.rows, stat: sum, change: 1d}
+        - {label: Valid, field: parse.pct_valid, stat: avg, format: "{:.1f}%", change: 7d}
+  charts:
+    - {title: Rows a day, field: parse.rows, stat: sum, over: 7d, kind: line}
+    - {title: Rows by region, field: parse.rows, stat: sum, over: 7d, kind: bar, by: region}
+"""
+
+
+async def a_week_of_runs(told: Story, start: datetime) -> None:
+    await tick(told, told.clock())
+    for day in range(8):
+        told.clock.skip_to(start + timedelta(days=day))
+        await told.run(
+            "parse", rows=100 * (day + 1), pct_valid=90 + day, region="north" if day % 2 else "south"
+        )
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+async def test_a_digest_shows_changes_and_charts_whose_figures_stand_in_words_too(
+    tmp_path: Path, refuses: bool
+) -> None:
+    start = datetime(2024, 3, 5, 20, 0, tzinfo=UTC)  # clocks go forward on the 10th
+    async with story(tmp_path, SHOP + DIGEST, start=start) as told:
+        await a_week_of_runs(told, start)
+        if refuses:
+            told.workspace.faults.fail("chat.postMessage", "invalid_blocks")
+        told.clock.skip_to(datetime(2024, 3, 13, 14, 29, tzinfo=UTC))
+        await tick(told, datetime(2024, 3, 13, 14, 30, 2, tzinfo=UTC))
+        (found,) = posted(told, "digest of Tuesday, 12 March 2024")
+        assert "*Rows*\n800 (▲ 100 against the day before)" in shown(found)
+        assert "*Valid*\n97.0% (▲ 7.0% against 7 days before)" in shown(found)
+        for text in (found["text"].replace("*", ""), shown(found).replace("*", "")):
+            assert "Rows a day (sum a day)\n06 Mar 200 · 07 Mar 300 · " in text
+            assert "11 Mar 700 · 12 Mar 800" in text
+            assert "north: 06 Mar 200 · 07 Mar –" in text
+        charts = [block for block in found["blocks"] if block["type"] == "data_visualization"]
+        assert len(charts) == (0 if refuses else 2)
