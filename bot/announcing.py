@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from bot.blocks.incidents import render_incident_line
 from bot.domain.alert import Alert, Change, Event, EventKind
 from bot.domain.escalation import follow
 from bot.domain.plan import Plan
@@ -73,6 +74,8 @@ class Announcer:
         A `loud` one names `mentions`, and of a P1 or P2 it shows in the channel as well.
         """
         lane = lane_of(place)
+        if place.incident is not None:
+            return await self._add_incident_line(connection, alert, event, place, key, now, mentions)
         payload: dict[str, Any] = {
             "event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
                       "actor": event.actor},
@@ -90,6 +93,29 @@ class Announcer:
             priority=view_priority(alert.severity, urgent=True) + 5,
             now=now,
         )
+
+    async def _add_incident_line(
+        self,
+        connection: Connection,
+        alert: Alert,
+        event: Event,
+        place: Place,
+        key: str,
+        now: datetime,
+        mentions: Iterable[str],
+    ) -> bool:
+        """In an incident's channel the line stands in the channel itself: all of it is that incident's thread."""
+        line = render_incident_line(event, alert)
+        return await outbox.add_post(
+            self.database,
+            connection,
+            key=f"{key}:{place.destination}:{place.channel}",
+            lane=lane_of(place),
+            payload={"text": line.text, "blocks": list(line.blocks), "channel": place.channel,
+                     "thread_ts": None, "only_here": True, "mentions": list(mentions)},
+            priority=view_priority(alert.severity, urgent=True) + 5,
+            now=now,
+        )  # fmt: skip
 
     async def _is_loud(self, connection: Connection, alert: Alert, event: Event, place: Place) -> bool:
         """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
@@ -125,6 +151,7 @@ class Announcer:
                 priority=view_priority(alert.severity, urgent=urgent),
                 now=now,
                 due_at=now if urgent else now + refresh_after(alert, now),
+                only_here=place.incident is not None,
             )
 
     async def _route(

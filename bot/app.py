@@ -19,6 +19,7 @@ from bot import checkins, checklists, drills
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
+from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
 from bot.checkins import Checkins
 from bot.checklists import Checklists
@@ -30,6 +31,8 @@ from bot.domain.clock import Clock, system_clock
 from bot.drills import Drills
 from bot.escalating import Escalating
 from bot.following.following import Following
+from bot.incident_steps import IncidentSteps
+from bot.incidents import Incidents
 from bot.measuring import shares_of
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
@@ -47,17 +50,20 @@ from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.incidents import IncidentApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
+from handlers.slack.incidents import IncidentDesk
 from handlers.slack.listeners import Listeners
 from handlers.slack.occasions import OccasionDesk
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox
+from storage import incidents as incident_queries
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
 
@@ -174,6 +180,8 @@ class Tocsin:
             jobs={name: job.ping for name, job in settings.jobs.items()},
         )
         pinging = Pinging(database=self.database, monitoring=self.monitoring, clock=clock)
+        self.people = People(settings, self.client, clock)
+        self.incidents = self._build_incidents()
         self.http = HttpServer(
             routes=(
                 PingRoutes(addresses=addresses, pinging=pinging),
@@ -185,6 +193,7 @@ class Tocsin:
             health=self.health,
         )
         SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
+        IncidentApi(self.incidents).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
 
@@ -213,6 +222,28 @@ class Tocsin:
             drills.KIND: self.drills.view,
         }
 
+    def _build_incidents(self) -> Incidents:
+        rooms, prefix = Rooms(self.client), self.settings.slack.command_prefix
+        steps = IncidentSteps(
+            database=self.database,
+            announcer=self.announcer,
+            rooms=rooms,
+            clock=self.clock,
+            wake=self.notifier.wake,
+            prefix=prefix,
+        )
+        return Incidents(
+            database=self.database,
+            announcer=self.announcer,
+            rooms=rooms,
+            steps=steps,
+            on_call=self.people.on_call,
+            clock=self.clock,
+            wake=self.notifier.wake,
+            zone=self.settings.timezone,
+            prefix=prefix,
+        )
+
     def _build_slack(self) -> None:
         settings = self.settings
         identity = Identity(self.client)
@@ -222,7 +253,6 @@ class Tocsin:
             process_before_response=True,  # acknowledged at once instead of at the next 10 ms poll
             request_verification_enabled=False,  # Socket Mode has no signatures
         )
-        self.people = People(settings, self.client, self.clock)
         self.answering = Answering(
             database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
         )
@@ -253,6 +283,12 @@ class Tocsin:
                 zone=settings.timezone,
                 prefix=settings.slack.command_prefix,
             ),
+            incidents=IncidentDesk(
+                client=self.client,
+                incidents=self.incidents,
+                people=self.people,
+                prefix=settings.slack.command_prefix,
+            ),
             clock=self.clock,
             wake=self.notifier.wake,
             prefix=settings.slack.command_prefix,
@@ -278,6 +314,7 @@ class Tocsin:
         if self.database.is_sqlite:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
+                await incident_queries.release_steps(connection)
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
@@ -285,6 +322,7 @@ class Tocsin:
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
         self.scheduler.add_tick("escalations", self.escalating.tick)
+        self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("checkins", self.checkins.tick)

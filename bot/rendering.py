@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.blocks.alert import AlertContext, render_alert, render_event
+from bot.blocks.incidents import render_view
 from bot.blocks.message import Message, context, section
 from bot.channels.delivery import Upload
 from bot.domain.alert import Alert, Event, EventKind, Status
@@ -16,7 +17,7 @@ from bot.domain.clock import Clock
 from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.route import mention_names
 from bot.domain.severity import Severity
-from storage import alerts, decisions, escalations, history, outbox
+from storage import alerts, decisions, escalations, history, incidents, outbox
 from storage.database import Connection, Database
 from storage.decisions import Told
 from storage.outbox import Entry, EntryKind, Sent
@@ -61,7 +62,7 @@ class Rendering:
     async def render(self, entry: Entry) -> Delivery | None:
         """What the entry comes to now; None when there is nothing to say any more."""
         if entry.kind is EntryKind.VIEW:
-            return await self._card(entry) if entry.alert_id is None else await self._view(entry)
+            return await self._other_view(entry) if entry.alert_id is None else await self._view(entry)
         return await self._message(entry) if entry.alert_id is None else await self._line(entry)
 
     async def _view(self, entry: Entry) -> Delivery | None:
@@ -77,6 +78,9 @@ class Rendering:
         return Delivery(
             message=message, key=entry.key, alert_id=alert.id, existing=standing, channel=entry.lane.channel
         )
+
+    async def _other_view(self, entry: Entry) -> Delivery | None:
+        return await self._incident(entry) if "incident" in entry.payload else await self._card(entry)
 
     async def _card(self, entry: Entry) -> Delivery | None:
         _, kind, number = entry.key.split(":")
@@ -103,6 +107,8 @@ class Rendering:
     ) -> AlertContext:
         told = await decisions.told(connection, alert.id)
         escalation = await escalations.find(connection, alert.id)
+        standing = await incidents.standing(connection, alert.id)
+        here = standing.incident is not None and standing.incident.channel_id == entry.lane.channel
         began = await history.beginnings(connection, alert.fingerprint, now - WINDOW)
         return AlertContext(
             now=now,
@@ -111,6 +117,19 @@ class Rendering:
             respond_within=None if told.routing is None else told.routing.respond_within,
             escalates_at=None if escalation is None else escalation.due_at,
             instead_of=() if told.routing is None else told.routing.instead_of,
+            incident=None if here else standing,
+        )
+
+    async def _incident(self, entry: Entry) -> Delivery | None:
+        """A message about an incident as it stands now."""
+        async with self.database.snapshot() as connection:
+            found = await incidents.whole(connection, int(entry.payload["incident"]))
+            standing = await outbox.sent(connection, entry.key)
+        if found is None:
+            return None
+        message = render_view(str(entry.payload["what"]), found, self.clock())
+        return Delivery(
+            message=message, key=entry.key, alert_id=None, existing=standing, channel=entry.lane.channel
         )
 
     async def _message(self, entry: Entry) -> Delivery:

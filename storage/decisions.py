@@ -15,6 +15,7 @@ from storage.tables import decisions
 
 ROUTING = "routing"
 ESCALATION = "escalation"
+INCIDENT = "incident"
 _MOST_IDS = 500  # in one question; databases limit its parameters
 
 
@@ -86,6 +87,16 @@ async def add_escalation(
     await add(connection, alert_id, decision)
 
 
+async def add_incident(connection: AsyncConnection, alert_id: int, at: datetime, place: Place) -> None:
+    """Tell an alert in an incident's channel besides, from now on."""
+    reasons = (f"it belongs to incident #{place.incident}",)
+    await add(
+        connection,
+        alert_id,
+        Decision(kind=INCIDENT, at=at, reasons=reasons, outcome={"places": _written([place])}),
+    )
+
+
 async def of_alert(connection: AsyncConnection, alert_id: int, limit: int | None = 500) -> list[Decision]:
     """Every decision about an alert, oldest first."""
     query = sa.select(decisions).where(decisions.c.alert_id == alert_id).order_by(decisions.c.id)
@@ -131,14 +142,24 @@ def _together(before: Iterable[Place], after: Iterable[Place]) -> tuple[Place, .
 
 def _written(places: Iterable[Place]) -> list[dict[str, Any]]:
     return [
-        {"destination": place.destination, "channel": place.channel, "mentions": list(place.mentions)}
+        {
+            "destination": place.destination,
+            "channel": place.channel,
+            "mentions": list(place.mentions),
+            **({} if place.incident is None else {"incident": place.incident}),
+        }
         for place in places
     ]
 
 
 def _read(rows: Iterable[Mapping[str, Any]]) -> tuple[Place, ...]:
     return tuple(
-        Place(destination=row["destination"], channel=row["channel"], mentions=tuple(row["mentions"]))
+        Place(
+            destination=row["destination"],
+            channel=row["channel"],
+            mentions=tuple(row["mentions"]),
+            incident=row.get("incident"),
+        )
         for row in rows
     )
 

@@ -82,54 +82,38 @@ async def mark_stale(
     priority: int,
     now: datetime,
     due_at: datetime,
+    only_here: bool = False,
 ) -> None:
-    """Say that an alert's view must be made true again, at the latest by `due_at`."""
-    await _mark(
-        database,
-        connection,
-        key=view_key(alert_id, lane),
-        alert_id=alert_id,
-        lane=lane,
-        priority=priority,
-        now=now,
-        due_at=due_at,
-    )
+    """Say that an alert's view must be made true again, at the latest by `due_at`.
+
+    With `only_here` it is let go of when its channel can be posted to no longer.
+    """
+    payload = {"channel": lane.channel, **({"only_here": True} if only_here else {})}
+    key = view_key(alert_id, lane)
+    await mark_view(database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now,
+                    due_at=due_at, alert_id=alert_id)  # fmt: skip
 
 
-async def mark_card_stale(
-    database: Database, connection: AsyncConnection, *, key: str, lane: Lane, priority: int, now: datetime
-) -> None:
-    """Say that a card, a message about something else than an alert, must be made true. Its key is a `card_key`."""
-    await _mark(
-        database,
-        connection,
-        key=key,
-        alert_id=None,
-        lane=lane,
-        priority=priority,
-        now=now,
-        due_at=now,
-    )
-
-
-async def _mark(
+async def mark_view(
     database: Database,
     connection: AsyncConnection,
     *,
     key: str,
-    alert_id: int | None,
     lane: Lane,
+    payload: Mapping[str, Any],
     priority: int,
     now: datetime,
     due_at: datetime,
+    alert_id: int | None = None,
 ) -> None:
+    """Say that a message that is edited in place must be made true again; without an alert, `payload` says of what."""
     statement = database.insert(outbox).values(
         key=key,
         kind=EntryKind.VIEW.value,
         destination=lane.destination,
         channel=lane.channel,
         alert_id=alert_id,
-        payload={"channel": lane.channel},
+        payload=dict(payload),
         priority=priority,
         state="pending",
         generation=1,
@@ -151,6 +135,16 @@ async def _mark(
                 "attempts": sa.case((outbox.c.state == "pending", outbox.c.attempts), else_=0),
             },
         )
+    )
+
+
+async def mark_card_stale(
+    database: Database, connection: AsyncConnection, *, key: str, lane: Lane, priority: int, now: datetime
+) -> None:
+    """Say that a card must be made true now. Its key is a `card_key`."""
+    payload = {"channel": lane.channel}
+    await mark_view(
+        database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now, due_at=now
     )
 
 
@@ -420,11 +414,12 @@ async def purge(connection: AsyncConnection, before: datetime) -> None:
         outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
     )
     await connection.execute(sa.delete(outbox).where(old))
-    gone = sa.and_(
-        messages.c.posted_at < before,
-        messages.c.key.not_like("alert:%"),
-        messages.c.key.not_like(f"{_CARDS}%"),
+    views = sa.or_(
+        messages.c.key.like("alert:%"),
+        messages.c.key.like("incident-view:%"),
+        messages.c.key.like(f"{_CARDS}%"),
     )
+    gone = sa.and_(messages.c.posted_at < before, sa.not_(views))
     await connection.execute(sa.delete(messages).where(gone))
 
 

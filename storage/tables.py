@@ -334,6 +334,76 @@ cursors = _table(
     sa.Column("position", Document, nullable=False),
 )
 
+incidents = _table(
+    "incidents",  # problems that got a channel of their own; kept with their reports
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("severity", sa.Integer, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("opened_by", sa.String(64), nullable=False),
+    sa.Column("asked_in", sa.String(100), nullable=False),
+    sa.Column("channel_name", sa.String(80), nullable=False),
+    sa.Column("channel_id", sa.String(64)),
+    sa.Column("closed_at", Instant),
+    sa.Column("closed_by", sa.String(64)),
+    sa.Column("root_cause", sa.Text),
+    sa.Column("resolution", sa.Text),
+    sa.Column("asked_at", Instant),
+    sa.Column("report", sa.Text),
+    sa.Index("ix_incidents_closed_at", "closed_at"),
+)
+
+incident_alerts = _table(
+    "incident_alerts",  # which alerts belong to which incident; `left_at` when the incident was closed
+    sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("joined_at", Instant, nullable=False),
+    sa.Column("joined_by", sa.String(64), nullable=False),
+    sa.Column("left_at", Instant),
+    sa.Index("ix_incident_alerts_alert_id", "alert_id"),
+)
+_belongs = incident_alerts.c.left_at.is_(None)
+sa.Index(
+    "uq_incident_alerts_open",  # an alert belongs to at most one open incident
+    incident_alerts.c.alert_id,
+    unique=True,
+    sqlite_where=_belongs,
+    postgresql_where=_belongs,
+)
+
+incident_notes = _table(
+    "incident_notes",  # an incident's own history, beside that of its alerts
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("actor", sa.String(64)),
+    sa.Index("ix_incident_notes_incident_id", "incident_id", "id"),
+)
+
+incident_steps = _table(
+    "incident_steps",  # what is still to be done in Slack for an incident: each can be done again after a kill
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("incident_id", Id, sa.ForeignKey("incidents.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("name", sa.String(100), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("payload", Document, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("leased_until", Instant),
+    sa.Column("last_error", sa.Text),
+    sa.UniqueConstraint("incident_id", "name"),
+)
+_to_do = incident_steps.c.state == "pending"
+sa.Index(
+    "ix_incident_steps_pending",
+    incident_steps.c.due_at,
+    sqlite_where=_to_do,
+    postgresql_where=_to_do,
+)
+
 slots = _table(
     "slots",  # which occurrences of digests and heartbeats were seen to
     sa.Column("name", sa.String(100), primary_key=True),

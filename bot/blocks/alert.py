@@ -26,6 +26,7 @@ from bot.blocks.message import (
 )
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
+from bot.domain.incident import WORST_FOR_INCIDENTS, Standing
 from bot.domain.inhibition import MARK
 from bot.domain.recurrence import Recurrence
 from bot.domain.severity import RESPONSE_TIME, Severity
@@ -51,7 +52,8 @@ _ONCE = Recurrence(count=1)
 class AlertContext:
     """What an alert's message shows beside the alert: how often it came before, whom to call, by when.
 
-    `instead_of`: destinations it was meant for and that nothing can be sent to.
+    `instead_of`: destinations it was meant for and that nothing can be sent to. `incident`: how it stands to
+    incidents; None where that is plain, in an incident's own channel.
     """
 
     now: datetime
@@ -60,6 +62,7 @@ class AlertContext:
     respond_within: timedelta | None = None
     escalates_at: datetime | None = None
     instead_of: tuple[str, ...] = ()
+    incident: Standing | None = None
 
 
 def render_alert(alert: Alert, around: AlertContext) -> Message:
@@ -73,7 +76,7 @@ def render_alert(alert: Alert, around: AlertContext) -> Message:
         body += [preformatted(item.title, item.text) for item in alert.firing.diagnostics[:_MOST_DIAGNOSTICS]]
     body.append(context(_small_print(alert, around)))
     if alert.status.is_open:
-        body.append(actions(f"alert:{alert.id}", _buttons(alert, silenced=silenced)))
+        body.append(actions(f"alert:{alert.id}", _buttons(alert, around, silenced=silenced)))
     return Message(
         text=_text(alert, around, head),
         blocks=(section(head),),
@@ -127,7 +130,7 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
     where = code(firing.resource)
     if firing.resource != firing.source.name:
         where += f" ({firing.source.kind.value} {code(firing.source.name)})"
-    facts = [("Where", where), ("Since", when(alert.opened_at))]
+    facts = [("Where", where), ("Since", when(alert.opened_at)), *_incident_fact(around.incident)]
     if alert.count > 1:
         facts.append(("Seen", f"{alert.count} times, last {clock(alert.last_seen)}"))
     users = next((found for name in _USERS if (found := look_up(firing.fields, name)) is not None), None)
@@ -198,7 +201,7 @@ def _small_print(alert: Alert, around: AlertContext) -> str:
     return " · ".join(parts)
 
 
-def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
+def _buttons(alert: Alert, around: AlertContext, *, silenced: bool) -> list[Block]:
     number = str(alert.id)
     acknowledged = alert.status is Status.ACKNOWLEDGED
     first = (
@@ -214,7 +217,33 @@ def _buttons(alert: Alert, *, silenced: bool) -> list[Block]:
     notes = [("Resolve with a note…", f"resolve:{number}"), ("History", f"history:{number}")]
     if not acknowledged:
         notes.insert(0, ("Acknowledge with a note…", f"acknowledge:{number}"))
-    return [first, button("Resolve", "alert:resolve", number), quiet, overflow("alert:more", notes)]
+    return [
+        first,
+        button("Resolve", "alert:resolve", number),
+        quiet,
+        *_incident_button(alert, around.incident),
+        overflow("alert:more", notes),
+    ]
+
+
+def _incident_button(alert: Alert, standing: Standing | None) -> list[Block]:
+    """For a P1 or P2: open an incident, or join the one it belongs to or those that are open."""
+    if standing is None:
+        return []
+    belongs = standing.incident is not None and standing.incident.is_open
+    if alert.severity > WORST_FOR_INCIDENTS and not belongs:
+        return []
+    label = "Join incident" if belongs else "Join incident…" if standing.others_open else "Open incident"
+    return [button(label, "alert:incident", str(alert.id))]
+
+
+def _incident_fact(standing: Standing | None) -> list[tuple[str, str]]:
+    if standing is None or standing.incident is None:
+        return []
+    incident = standing.incident
+    where = f"<#{incident.channel_id}>" if incident.channel_id else f"#{incident.channel_name}"
+    closed = "" if incident.is_open else ", closed"
+    return [("Incident", f"#{incident.id} in {where}{closed}")]
 
 
 def _text(alert: Alert, around: AlertContext, head: str) -> str:
@@ -224,6 +253,7 @@ def _text(alert: Alert, around: AlertContext, head: str) -> str:
              f"Since {when(alert.opened_at)}"]  # fmt: skip
     if alert.count > 1:
         parts.append(f"Seen {alert.count} times")
+    parts += [f"{label}: {value}" for label, value in _incident_fact(around.incident)]
     if alert.status.is_open and firing.flapping:
         parts.append(f"Flapping: {firing.flapping}")
     if alert.status.is_open and (steps := _steps(alert)):
@@ -246,6 +276,7 @@ _LINES = {
     EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
     EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
+    EventKind.INCIDENT: ":fire: {who} made this part of an incident",
     EventKind.ESCALATED: ":mega: Escalated",
 }
 

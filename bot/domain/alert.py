@@ -51,6 +51,7 @@ class EventKind(StrEnum):
     FLAPPING = "flapping"
     STEADY = "steady"
     RELEASED = "released"
+    INCIDENT = "incident"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

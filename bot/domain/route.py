@@ -30,11 +30,15 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A channel of a destination where an alert is told, and the names that are called there."""
+    """A channel of a destination where an alert is told, and the names that are called there.
+
+    `incident`: it is the channel of that incident, where lines stand in the channel itself.
+    """
 
     destination: str
     channel: str
     mentions: tuple[str, ...] = ()
+    incident: int | None = None
 
     @property
     def is_slack(self) -> bool:

@@ -47,6 +47,8 @@ WORDS = (
     "alerts",
     "silence",
     "silences",
+    "incident",
+    "incidents",
     "oncall",
     "patterns",
     "thresholds",
@@ -80,7 +82,7 @@ class Answering:
                 return await self._alerts()
             case "oncall" | "on-call":
                 return self.oncall()
-            case "silence" | "silences":
+            case "silence" | "silences" | "incident" | "incidents":
                 return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
             case "patterns":
                 return await self._patterns(text)
@@ -226,6 +228,7 @@ class Answering:
             f"`/{prefix} oncall` who is on call, and who follows when",
             f"`/{prefix} silence backend 2h deploying` let nobody be told of something for a time",
             f"`/{prefix} silences` what is silenced, by whom, why and until when",
+            f"`/{prefix} incident list` the incidents; `/{prefix} incident report 3` sends a report as a file",
             f"`/{prefix} patterns 30d` when and about what alerts came",
             f"`/{prefix} thresholds` which limits the last 30 days speak for",
             f"`/{prefix} report sla 2026-10` what was reached of the objectives in a month; also `report health`, "

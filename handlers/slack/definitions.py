@@ -54,7 +54,7 @@ BOT_SCOPES = (
     "usergroups:read",
     "users:read",
 )
-OPTIONAL_BOT_SCOPES = ("channels:manage",)
+OPTIONAL_BOT_SCOPES = ("channels:manage", "pins:write")  # channels of incidents, and what is pinned there
 APP_TOKEN_SCOPE = "connections:write"  # noqa: S105 - a scope's name
 
 EVENTS = ("app_home_opened", "app_mention", "message.channels", "message.groups", "message.im")

@@ -25,6 +25,9 @@ from bot.raising import Raising
 from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
+from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
+from handlers.slack.incidents import WORDS as INCIDENT_WORDS
+from handlers.slack.incidents import IncidentDesk, incident_trouble
 from handlers.slack.modals import Origin
 from handlers.slack.occasions import OccasionDesk
 from handlers.slack.people import People
@@ -61,6 +64,7 @@ class Listeners:
         people: People,
         silences: SilenceDesk,
         occasions: OccasionDesk,
+        incidents: IncidentDesk,
         clock: Clock,
         wake: Callable[[], None],
         prefix: str,
@@ -72,6 +76,7 @@ class Listeners:
         self._people = people
         self._silences = silences
         self._occasions = occasions
+        self._incidents = incidents
         self._clock = clock
         self._wake = wake
         self._prefix = prefix
@@ -159,6 +164,8 @@ class Listeners:
             return await self._silences.command(first, rest, body)
         if first == "drill":
             return await self._occasions.drill(rest, body)
+        if first in INCIDENT_WORDS:
+            return await self._incidents.command(rest, body)
         return await self._answering.answer(word, text)
 
     # Buttons ----------------------------------------------------------------------------------------------
@@ -180,6 +187,8 @@ class Listeners:
             self._start(self._ask(value, body, respond), tell)
         elif kind == "silence":
             self._start(self._change_silence(name, value, body, respond, tell), tell)
+        elif kind == "incident":
+            self._start(self._incidents.press(value, body, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
@@ -245,6 +254,9 @@ class Listeners:
         if name != "history" and (no := await self._people.refusal(_PERMISSION.get(name, name), body)):
             await tell(f":lock: {no}")
             return
+        if name == "incident":
+            await self._incidents.press_alert(alert, body, tell)
+            return
         if asks or name == "history":
             await self._open(name, alert, body)
             return
@@ -300,6 +312,9 @@ class Listeners:
         await ack()
         if body.get("type") != "view_submission":
             return
+        if view.get("callback_id") in INCIDENT_WINDOWS:
+            self._submit_incident(view, body)
+            return
         if view.get("callback_id") == raising.CALLBACK:
             self._submit_raised(view, str(body["user"]["id"]))
             return
@@ -335,6 +350,12 @@ class Listeners:
             return
         await ack()
         self._start(self._silences.submit(view, body), tell)
+
+    def _submit_incident(self, view: Body, body: Body) -> None:
+        async def tell(text: str) -> None:
+            await self._client.chat_postEphemeral(**incident_trouble(view, body, text))
+
+        self._start(self._incidents.submit(view, body), tell)
 
     def _submit_raised(self, view: Body, user: str) -> None:
         channel = raising.origin(view)
@@ -386,6 +407,8 @@ class Listeners:
         """The answer to something said; nothing said to Tocsin changes a silence."""
         if text.strip().lower() == "silences":
             return await self._silences.list()
+        if text.strip().lower() in ("incidents", "incident list"):
+            return await self._incidents.list()
         return await self._answering.answer("", text)
 
     async def _reply(

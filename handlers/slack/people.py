@@ -11,6 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.blocks.message import outside
+from bot.config.plans import rotations_of
 from bot.config.references import is_person_id
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
@@ -18,6 +19,7 @@ from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
+_WORDS = {"incident": "open, join or close incidents"}
 _REMEMBERED = timedelta(minutes=5)
 
 
@@ -40,7 +42,17 @@ class People:
         allowed: Sequence[str] | None = getattr(self._settings.permissions, action, None)
         if allowed is None or await self._holds(allowed, str(user.get("id"))):
             return None
-        return f"You may not {action} here. Ask {_listed(allowed)}."
+        return f"You may not {_WORDS.get(action, action)} here. Ask {_listed(allowed)}."
+
+    async def on_call(self, names: Sequence[str]) -> list[str]:
+        """Users on call at this moment: of the rotations among some names, of all of them when none is named."""
+        rotations = rotations_of(self._settings)
+        meant = [name for name in dict.fromkeys(names) if name in rotations] or list(rotations)
+        now, found = self._clock(), dict[str, None]()
+        for entry in expand([on_call(rotations[name], now) for name in meant], self._settings):
+            members = sorted(await self._members(entry)) if entry.startswith("S") else [entry]
+            found |= dict.fromkeys(member for member in members if is_person_id(member))
+        return list(found)
 
     async def _holds(self, allowed: Sequence[str], user: str) -> bool:
         for entry in expand(allowed, self._settings):

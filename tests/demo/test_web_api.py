@@ -303,6 +303,9 @@ async def test_an_incident_channel_lives_and_ends(client: AsyncWebClient, worksp
     )
     assert await refused(client.conversations_create(name="alerts")) == "name_taken"
     assert await refused(client.conversations_create(name="Not Allowed")) == "invalid_name_specials"
+    assert await refused(client.conversations_create(name="a" * 81)) == "invalid_name_maxlength"
+    made_by = {each["name"]: each["creator"] for each in (await client.conversations_list())["channels"]}
+    assert (made_by["inc-7-checkout"], made_by["alerts"]) == ("U0TOCSIN", "U0KIM")
     again = client.conversations_invite(channel=channel, users="U0SAM")
     assert await refused(again) == "already_in_channel"
     await client.conversations_archive(channel=channel)
@@ -310,9 +313,10 @@ async def test_an_incident_channel_lives_and_ends(client: AsyncWebClient, worksp
     assert await refused(client.chat_postMessage(channel=channel, text="x")) == "is_archived"
 
 
-async def test_reactions_pins_and_joining_need_scopes_the_manifest_does_not_ask_for(
+async def test_reactions_pins_and_joining_need_their_scopes(
     client: AsyncWebClient, workspace: LocalWorkspace
 ) -> None:
+    workspace.remove_scope("pins:write")
     posted = await client.chat_postMessage(channel="alerts", text="x")
     place = {"channel": posted["channel"], "timestamp": posted["ts"]}
     assert await refused(client.reactions_add(name="eyes", **place)) == "missing_scope"
@@ -323,6 +327,8 @@ async def test_reactions_pins_and_joining_need_scopes_the_manifest_does_not_ask_
     assert await refused(client.reactions_add(name="eyes", **place)) == "already_reacted"
     await client.pins_add(**place)
     assert await refused(client.pins_add(**place)) == "already_pinned"
+    (shown, *_) = (await client.conversations_history(channel="C0ALERTS"))["messages"]
+    assert shown["pinned_to"] == ["C0ALERTS"]
     await client.conversations_join(channel="C0RANDOM")
     assert (await client.conversations_history(channel="C0RANDOM"))["ok"]
 

@@ -41,12 +41,12 @@ async def whole_life(told: Story) -> None:
     assert "What to do" in content
     assert "<https://wiki.example.com/backend|Runbook>" in content
     assert message["attachments"][0]["color"] == "a30200"
-    assert buttons(message) == ["Acknowledge", "Resolve", "Silence…"]
+    assert buttons(message) == ["Acknowledge", "Resolve", "Silence…", "Open incident"]
 
     await told.press(message, "acknowledge")
     message = await told.becomes(message, f"acknowledged by <@{ALEX}>")
     assert message["attachments"][0]["color"] == "daa038"
-    assert buttons(message) == ["Unacknowledge", "Resolve", "Silence…"]
+    assert buttons(message) == ["Unacknowledge", "Resolve", "Silence…", "Open incident"]
     await told.see(lambda: f":eyes: <@{ALEX}> acknowledged this" in told.thread(message))
 
     told.clock.skip(timedelta(minutes=4))
@@ -97,7 +97,7 @@ async def test_silence_asks_how_long_and_why_and_can_be_ended(shop: Story) -> No
     message = await shop.becomes(message, "Silenced: backend is down")
     assert "deploying &lt;!channel&gt; the fix" in shown(message)
     assert message["attachments"][0]["color"] == "dddddd"
-    assert buttons(message) == ["Acknowledge", "Resolve", "End silence"]
+    assert buttons(message) == ["Acknowledge", "Resolve", "End silence", "Open incident"]
 
     await shop.press(message, "unsilence", KIM)
     message = await shop.becomes(message, "P1 critical: backend is down")
@@ -208,7 +208,7 @@ async def test_who_acknowledged_can_take_it_back(shop: Story) -> None:
     await shop.press(message, "unacknowledge")
 
     message = await shop.becomes(message, ":red_circle:")
-    assert buttons(message) == ["Acknowledge", "Resolve", "Silence…"]
+    assert buttons(message) == ["Acknowledge", "Resolve", "Silence…", "Open incident"]
     await shop.see(lambda: any("no longer on it" in line for line in shop.thread(message)))
 
 

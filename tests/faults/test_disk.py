@@ -58,7 +58,7 @@ async def test_a_full_disk_is_told_everywhere_and_loses_nothing(tmp_path: Path, 
         assert "Tocsin itself:" in await told.ask("/tocsin-status")  # reading still works
         await told.change(200)  # what the check finds now must wait for room
         await emergency(told)
-        assert buttons(told.again(message)) == ["Acknowledge", "Resolve", "Silence…"]
+        assert buttons(told.again(message)) == ["Acknowledge", "Resolve", "Silence…", "Open incident"]
 
         filler.unlink()
 

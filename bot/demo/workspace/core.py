@@ -14,7 +14,7 @@ from bot.demo.workspace.rates import RateLimits
 from bot.demo.workspace.socket import Envelope, SocketHub
 from bot.demo.workspace.state import APP_ID, BOT_ID, BOT_USER, Change, Channel, Json, Message, State, seeded
 
-# The scopes Tocsin's manifest asks for, and channels:manage for incident channels.
+# The scopes Tocsin's manifest asks for, the optional ones for incident channels among them.
 DEFAULT_SCOPES = (
     "app_mentions:read",
     "channels:history",
@@ -27,6 +27,7 @@ DEFAULT_SCOPES = (
     "groups:history",
     "groups:read",
     "im:history",
+    "pins:write",
     "usergroups:read",
     "users:read",
 )

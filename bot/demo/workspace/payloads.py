@@ -40,6 +40,9 @@ def message_json(state: State, message: Message, *, include_metadata: bool = Fal
         body["edited"] = {"user": message.edited_by, "ts": message.edited}
     if message.files:
         body["files"] = [file_json(state, state.files[file_id]) for file_id in message.files]
+    place = state.channels.get(message.channel)
+    if place is not None and message.ts in place.pinned:
+        body["pinned_to"] = [message.channel]
     if message.reactions:
         body["reactions"] = [
             {"name": name, "users": users, "count": len(users)} for name, users in message.reactions.items()
@@ -144,7 +147,7 @@ def channel_json(channel: Channel) -> Json:
         "is_mpim": False,
         "is_private": channel.is_private,
         "created": channel.created,
-        "creator": BOT_USER,
+        "creator": channel.creator or BOT_USER,
         "is_archived": channel.is_archived,
         "is_general": channel.name == "general",
         "unlinked": 0,

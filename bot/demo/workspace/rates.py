@@ -31,6 +31,10 @@ ALLOWANCES = {
     "conversations.history": _a_minute(50, burst=10),
     "conversations.replies": _a_minute(50, burst=10),
     "conversations.list": _a_minute(20, burst=5),
+    "conversations.create": _a_minute(20, burst=5),
+    "conversations.invite": _a_minute(50, burst=10),
+    "conversations.setTopic": _a_minute(20, burst=5),
+    "pins.add": _a_minute(20, burst=5),
     "users.list": _a_minute(20, burst=5),
     "usergroups.list": _a_minute(20, burst=5),
 }

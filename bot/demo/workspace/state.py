@@ -52,6 +52,7 @@ class Channel:
     is_private: bool = False
     is_archived: bool = False
     user: str = ""
+    creator: str = ""
     topic: str = ""
     members: set[str] = field(default_factory=set)
     pinned: list[str] = field(default_factory=list)
@@ -202,6 +203,7 @@ class State:
         is_private: bool = False,
         members: Iterable[str] = (),
         everybody: bool = True,
+        creator: str = "U0KIM",
     ) -> Channel:
         """Add a channel with `members` in it, and unless told otherwise everybody human."""
         humans = [user.id for user in self.users.values() if everybody and not user.bot_id]
@@ -209,6 +211,7 @@ class State:
             id=channel_id or self.next_id("C"),
             name=name,
             is_private=is_private,
+            creator=creator,
             created=int(self.now().timestamp()),
             members={*humans, *members},
         )

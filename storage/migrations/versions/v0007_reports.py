@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from storage.tables import Instant
 
 revision = "0007"
-down_revision = "0003"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -212,4 +212,5 @@ def pin(core: Core, args: Arguments) -> Json:
         raise Refusal("already_pinned")
     pinned.append(message.ts)
     core.state.announce(Change(kind="channel", channel=message.channel))
+    core.state.changed(message)
     return {}

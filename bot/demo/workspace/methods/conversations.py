@@ -194,7 +194,9 @@ def create(core: Core, args: Arguments) -> Json:
     is_private = args.flag("is_private")
     need_scope(core, "groups:write" if is_private else "channels:manage")
     name = checked_name(core, args.text("name"))
-    channel = core.state.add_channel(name, is_private=is_private, members=[BOT_USER], everybody=False)
+    channel = core.state.add_channel(
+        name, is_private=is_private, members=[BOT_USER], everybody=False, creator=BOT_USER
+    )
     return {"channel": payloads.channel_json(channel)}
 
 

@@ -47,6 +47,7 @@ export function drawMessage(message, { workspace, channel, compact = false, onTh
       "div",
       { class: "message-main" },
       message.is_ephemeral && h("p", { class: "only-you" }, icon("eye", 14), " Only visible to you"),
+      message.pinned_to?.length > 0 && h("p", { class: "only-you" }, icon("pin", 14), " Pinned"),
       !compact && h("div", { class: "message-head" }, author(message, name, workspace), time),
       body(message, surfaceOf(message, channel, workspace)),
       (message.files ?? []).map(fileCard),
