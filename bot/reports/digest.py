@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ from bot.domain.template import format_value
 from bot.reports.charts import ChartFigures
 from bot.reports.figures import statistic
 from checks.result import Value
+
+_FIGURE = re.compile(r"[$€£]?\{[^{}]*\}%?")
 
 Series = Mapping[str, Sequence[tuple[datetime, Mapping[str, Value]]]]
 """What each check and job reported in a period: instant and fields, oldest first."""
@@ -154,11 +157,12 @@ def write(value: Value, template: str | None) -> str:
 
 
 def change(now: float, earlier: float, then: str, template: str | None = None) -> str:
-    """`▲ 2.3% against the day before`, written as the figure itself."""
+    """`▲ 2.3% against the day before`, written as the figure itself, without its words and sign."""
     difference = now - earlier
     if not difference:
         return f"= unchanged against {then}"
-    size = write(abs(difference), template).replace("+", "")
+    figure = _FIGURE.search(template or "")
+    size = write(abs(difference), figure[0] if figure else None).replace("+", "")
     return f"{'▲' if difference > 0 else '▼'} {size} against {then}"
 
 

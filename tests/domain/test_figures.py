@@ -131,6 +131,19 @@ def test_a_change_names_what_it_is_against() -> None:
 
 
 @pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{:.1f}% valid", "▼ 2.0% against then"),
+        ("{:+.1f}%", "▼ 2.0% against then"),
+        ("${:,.0f}", "▼ $2 against then"),
+        ("lift of {}", "▼ 2.0 against then"),
+    ],
+)
+def test_a_change_is_written_as_its_figure_without_words(template: str, text: str) -> None:
+    assert change(5.0, 7.0, "then", template) == text
+
+
+@pytest.mark.parametrize(
     ("value", "template", "text"),
     [
         (None, "{:.1f}%", "no data"),
