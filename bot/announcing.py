@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,8 @@ class Announcer:
     database: Database
     channel: str
     plan: Plan | None = None
+    follow: Callable[[Connection, Alert, Change, datetime], Awaitable[None]] | None = None
+    """Told of every change in its transaction, after it is saved."""
 
     @property
     def rules(self) -> Plan:
@@ -45,6 +47,8 @@ class Announcer:
             await self._escalate(connection, alert, told.routing, now)
         places = await self._shown(connection, alert, told)
         await self._mark(connection, alert, places, now, urgent=change.urgent)
+        if self.follow is not None:
+            await self.follow(connection, alert, change, now)
         for number, event in enumerate(change.events):
             if event.kind is EventKind.FIRED:
                 continue  # the message itself says so
@@ -71,7 +75,7 @@ class Announcer:
     ) -> bool:
         """Queue a line for the alert's thread in a place; False when its key was queued before.
 
-        A `loud` one names `mentions`, and of a P1 or P2 it shows in the channel as well.
+        A `loud` one names `mentions`, and of a P1 or P2, or a recovery that failed, it shows in the channel as well.
         """
         lane = lane_of(place)
         if place.incident is not None:
@@ -82,7 +86,8 @@ class Announcer:
             "loud": loud,
         }  # fmt: skip
         if loud:
-            payload |= {"mentions": list(mentions), "broadcast": alert.severity <= Severity.HIGH}
+            seen_by_all = alert.severity <= Severity.HIGH or event.kind is EventKind.REMEDY_FAILED
+            payload |= {"mentions": list(mentions), "broadcast": seen_by_all}
         return await outbox.add_post(
             self.database,
             connection,
@@ -121,7 +126,7 @@ class Announcer:
         """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
         if event.kind is EventKind.UNSILENCED:
             return await outbox.sent(connection, outbox.view_key(alert.id, lane_of(place))) is not None
-        return event.kind is EventKind.REOPENED
+        return event.kind in (EventKind.REOPENED, EventKind.REMEDY_FAILED)
 
     async def mark_stale(
         self, connection: Connection, alert: Alert, now: datetime, *, urgent: bool = True

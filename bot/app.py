@@ -25,6 +25,7 @@ from bot.checkins import Checkins
 from bot.checklists import Checklists
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
+from bot.config.remedybook import masker_of, remedies_of
 from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.clock import Clock, system_clock
@@ -37,9 +38,12 @@ from bot.measuring import shares_of
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.occasions import ScheduledMessages
+from bot.performing import Performer
 from bot.pinging import Pinging
 from bot.probe import probes_of
 from bot.raising import Raising
+from bot.remedy_plan import RemedyPlan
+from bot.remedying import Remedying
 from bot.rendering import Card
 from bot.reporting import Reporting
 from bot.scheduled import ReadinessReports, scheduled_messages
@@ -62,7 +66,7 @@ from handlers.slack.listeners import Listeners
 from handlers.slack.occasions import OccasionDesk
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
-from storage import alerts, outbox
+from storage import alerts, outbox, remedies
 from storage import incidents as incident_queries
 from storage.database import Database, DatabaseError
 from storage.schema import upgrade
@@ -85,7 +89,14 @@ class Tocsin:
         self.database = Database(settings.database)
         self._cards: dict[str, Card] = {}
         rotations = rotations_of(settings)
-        self.announcer = Announcer(database=self.database, channel=slack.channel, plan=plan_of(settings))
+        known, mask = remedies_of(settings), masker_of(settings)
+        remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
+        self.announcer = Announcer(
+            database=self.database,
+            channel=slack.channel,
+            plan=plan_of(settings),
+            follow=remedy_plan.follow,
+        )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
             token=slack.bot_token.get_secret_value(),
@@ -94,6 +105,7 @@ class Tocsin:
             timeout=_SLACK_TIMEOUT,
             retry_handlers=[],  # the outbox decides what is sent again
         )
+        owner = f"{socket.gethostname()}:{os.getpid()}"[:64]
         self.notifier = Notifier(
             database=self.database,
             destinations={"slack": SlackDestination(self.client)},
@@ -101,7 +113,7 @@ class Tocsin:
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
-            owner=f"{socket.gethostname()}:{os.getpid()}"[:64],
+            owner=owner,
             cards=self._cards,
         )
         rules = rulebook(settings)
@@ -167,6 +179,17 @@ class Tocsin:
             wake=self.notifier.wake,
         )
         self.scheduler = Scheduler(monitoring=self.monitoring, clock=clock, report=readiness.post)
+        self.remedying = Remedying(
+            database=self.database,
+            announcer=self.announcer,
+            remedies=known,
+            performer=Performer(clock=clock, mask=mask),
+            run_check=self.scheduler.run_now,
+            clock=clock,
+            wake=self.notifier.wake,
+            mask=mask,
+            owner=owner,
+        )
         self.raising = Raising(
             database=self.database,
             monitoring=self.monitoring,
@@ -270,6 +293,7 @@ class Tocsin:
             client=self.client,
             database=self.database,
             alerting=self.alerting,
+            remedying=self.remedying,
             answering=self.answering,
             raised=self.raising,
             people=self.people,
@@ -315,6 +339,7 @@ class Tocsin:
             async with self.database.transaction() as connection:
                 await outbox.release_all(connection)
                 await incident_queries.release_steps(connection)
+                await remedies.interrupt_all(connection, self.clock())
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
@@ -324,6 +349,7 @@ class Tocsin:
         self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
+        self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("checkins", self.checkins.tick)
         self.scheduler.add_tick("drills", self.drills.tick)
@@ -362,6 +388,7 @@ class Tocsin:
         if self._tasks:
             log.info("stopping")
         await self.scheduler.stop()
+        await self.remedying.stop()
         await self.socket.stop()
         await self.listeners.finish()
         await self.http.stop()

@@ -17,7 +17,7 @@ from bot.domain.clock import Clock
 from bot.domain.recurrence import WINDOW, recurrence
 from bot.domain.route import mention_names
 from bot.domain.severity import Severity
-from storage import alerts, decisions, escalations, history, incidents, outbox
+from storage import alerts, decisions, escalations, history, incidents, outbox, remedies
 from storage.database import Connection, Database
 from storage.decisions import Told
 from storage.outbox import Entry, EntryKind, Sent
@@ -116,6 +116,7 @@ class Rendering:
             mention=self.mention(_names_in(told, entry, alert)),
             respond_within=None if told.routing is None else told.routing.respond_within,
             escalates_at=None if escalation is None else escalation.due_at,
+            offers=await remedies.offers(connection, alert.id),
             instead_of=() if told.routing is None else told.routing.instead_of,
             incident=None if here else standing,
         )
@@ -188,6 +189,8 @@ def _is_loud(event: Event, alert: Alert, now: datetime) -> bool:
     if event.kind is EventKind.ESCALATED:
         taken_since = alert.acknowledged_at is not None and alert.acknowledged_at > event.at
         return alert.status.is_open and not taken_since
+    if event.kind is EventKind.REMEDY_FAILED:
+        return alert.status.is_open  # also when somebody acknowledged it while the recovery was tried
     return alert.status is Status.ACTIVE
 
 

@@ -75,6 +75,7 @@ class Scheduler:
         self._clock = clock
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
         self._running: set[asyncio.Task[Any]] = set()
+        self._busy: dict[str, asyncio.Lock] = {}
         self.missed = 0
         """Starts that were skipped because the last run still went on."""
         self.lag = timedelta(0)
@@ -90,6 +91,7 @@ class Scheduler:
     def add_probes(self, probes: Sequence[Probe]) -> None:
         """The checks to run from `start` on."""
         self._probes = probes
+        self._busy = {probe.name: asyncio.Lock() for probe in probes}
 
     def add_tick(self, name: str, tick: Callable[[], Awaitable[object]], interval: timedelta = TICK) -> None:
         """Call something every so often; a database that refuses is for the next tick."""
@@ -105,6 +107,19 @@ class Scheduler:
 
         trigger = Phased(self._clock(), interval)
         self._scheduler.add_job(guarded, trigger=trigger, id=f"tick:{name}", name=name)
+
+    async def run_now(self, check: str) -> bool:
+        """Run a check, or the group it is a member of, and record what it finds; returns after the commit.
+
+        False when there is no such check. Raises DatabaseError, OSError.
+        """
+        probe = next((p for p in self._probes if check == p.name or check in p.settings.checks), None)
+        if probe is None:
+            return False
+        async with self._busy[probe.name]:
+            for observation in await probe.observe():
+                await self._monitoring.record(observation)
+        return True
 
     def start(self) -> None:
         """Begin: every check by interval has its first run within that interval, each at its own phase."""
@@ -142,7 +157,7 @@ class Scheduler:
 
     async def _probe(self, probe: Probe) -> None:
         with self._noted():
-            async with self._slots:
+            async with self._slots, self._busy[probe.name]:
                 self.lag = self._clock() - self._planned[f"check:{probe.name}"]
                 observations = await probe.observe()
             for observation in observations:

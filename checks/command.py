@@ -71,13 +71,18 @@ class Options(CheckOptions):
         return CommandCheck(self, os.environ)
 
 
+def passed_on(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a program is given of this process's own: none that could hold a secret."""
+    return {k: v for k, v in environ.items() if k in _PASSED_ON or k.startswith("LC_")}
+
+
 class CommandCheck:
     """Runs the program and reads its output as a plugin's."""
 
     def __init__(self, options: Options, environ: Mapping[str, str]) -> None:
         self._options = options
         own = {name: value.get_secret_value() for name, value in options.env.items()}
-        self._environ = {k: v for k, v in environ.items() if k in _PASSED_ON or k.startswith("LC_")} | own
+        self._environ = passed_on(environ) | own
         self._secrets = tuple(value for name, value in own.items() if value and is_sensitive(name))
         self._name = os.path.basename(options.command[0])
 

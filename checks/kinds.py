@@ -9,7 +9,7 @@ from functools import cache
 import checks
 from checks.options import CheckOptions
 
-_SUPPORT = frozenset({"client", "deadline", "kinds", "options", "result", "threads"})
+_SUPPORT = frozenset({"client", "deadline", "kinds", "means", "options", "result", "threads"})
 
 
 @cache

@@ -458,3 +458,53 @@ drills = _table(
     sa.Index("ix_drills_ended_at", "ended_at"),
     sa.Index("ix_drills_started_at", "started_at"),
 )
+
+remedy_attempts = _table(
+    "remedy_attempts",  # tries of remedies at alerts; `due_at`: when somebody must look at one again
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("remedy", sa.String(200), nullable=False),
+    sa.Column("episode", sa.Integer, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("resource", sa.String(300), nullable=False),
+    sa.Column("state", sa.String(20), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("target", sa.String(32), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("values", Document, nullable=False),
+    sa.Column("waited", sa.Boolean, nullable=False),
+    sa.Column("approved_by", sa.String(64)),
+    sa.Column("ordinal", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("started_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("output", sa.Text, nullable=False),
+    sa.UniqueConstraint("alert_id", "remedy", "episode", "number"),
+    sa.Index("ix_remedy_attempts_remedy_started_at", "remedy", "started_at"),
+)
+_due = remedy_attempts.c.due_at.is_not(None)
+sa.Index(
+    "ix_remedy_attempts_due_at",
+    remedy_attempts.c.due_at,
+    sqlite_where=_due,
+    postgresql_where=_due,
+)
+_under_way = sa.text("state IN ('running', 'verifying')")
+sa.Index(
+    "uq_remedy_attempts_resource",  # one attempt at a time of a remedy at a resource
+    remedy_attempts.c.remedy,
+    remedy_attempts.c.resource,
+    unique=True,
+    sqlite_where=_under_way,
+    postgresql_where=_under_way,
+)
+sa.Index(
+    "uq_remedy_attempts_target",  # and of the same action, whatever the resource
+    remedy_attempts.c.remedy,
+    remedy_attempts.c.target,
+    unique=True,
+    sqlite_where=_under_way,
+    postgresql_where=_under_way,
+)

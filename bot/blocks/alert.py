@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,11 +25,13 @@ from bot.blocks.message import (
     section,
     when,
 )
+from bot.blocks.remedies import MOST_OFFERS, offer_button
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.incident import WORST_FOR_INCIDENTS, Standing
 from bot.domain.inhibition import MARK
 from bot.domain.recurrence import Recurrence
+from bot.domain.remedy import Attempt
 from bot.domain.severity import RESPONSE_TIME, Severity
 from bot.domain.template import format_value, look_up
 
@@ -50,7 +53,7 @@ _ONCE = Recurrence(count=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertContext:
-    """What an alert's message shows beside the alert: how often it came before, whom to call, by when.
+    """What an alert's message shows beside the alert: how often it came before, whom to call, by when, what to approve.
 
     `instead_of`: destinations it was meant for and that nothing can be sent to. `incident`: how it stands to
     incidents; None where that is plain, in an incident's own channel.
@@ -63,6 +66,7 @@ class AlertContext:
     escalates_at: datetime | None = None
     instead_of: tuple[str, ...] = ()
     incident: Standing | None = None
+    offers: Sequence[Attempt] = ()
 
 
 def render_alert(alert: Alert, around: AlertContext) -> Message:
@@ -76,7 +80,8 @@ def render_alert(alert: Alert, around: AlertContext) -> Message:
         body += [preformatted(item.title, item.text) for item in alert.firing.diagnostics[:_MOST_DIAGNOSTICS]]
     body.append(context(_small_print(alert, around)))
     if alert.status.is_open:
-        body.append(actions(f"alert:{alert.id}", _buttons(alert, around, silenced=silenced)))
+        offered = [offer_button(attempt) for attempt in around.offers[:MOST_OFFERS]]
+        body.append(actions(f"alert:{alert.id}", _buttons(alert, around, silenced=silenced) + offered))
     return Message(
         text=_text(alert, around, head),
         blocks=(section(head),),
@@ -277,6 +282,9 @@ _LINES = {
     EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
     EventKind.INCIDENT: ":fire: {who} made this part of an incident",
+    EventKind.REMEDY: ":wrench: Recovery",
+    EventKind.REMEDY_APPROVED: ":wrench: {who} approved the recovery",
+    EventKind.REMEDY_FAILED: ":rotating_light: Recovery failed",
     EventKind.ESCALATED: ":mega: Escalated",
 }
 
@@ -293,7 +301,8 @@ def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
         line += f": {_localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
         line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
-    if mention and event.kind in (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED):
+    calling = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED, EventKind.REMEDY_FAILED)
+    if mention and event.kind in calling:
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
 

@@ -13,6 +13,7 @@ from bot.config import references as ref
 from bot.config import scalars as scalar
 from bot.config.probing import Alerting
 from bot.config.section import Address, OptionalSecret, Secret, Section
+from bot.domain.template import placeholders
 from checks.options import Duration
 
 
@@ -158,6 +159,8 @@ def _command(value: Any) -> Any:
         raise ref.refuse(
             "a command is a list, so that no shell reads it", 'write [systemctl, restart, "{resource}"]'
         )
+    if isinstance(value, list) and value and isinstance(value[0], str) and placeholders(value[0]):
+        raise ref.refuse("the program itself is filled in from the alert", "write its name or path")
     return value
 
 
@@ -179,3 +182,4 @@ class Remedy(Section):
     per: scalar.Span = Field(default=timedelta(hours=1), description="the time in which attempts count")
     timeout: scalar.Span = Field(default=timedelta(minutes=1), description="when it is given up")
     approve: bool = Field(default=False, description="wait for somebody to press the button in Slack")
+    dry_run: bool = Field(default=False, description="only say in the thread what would be done")

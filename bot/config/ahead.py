@@ -7,7 +7,6 @@ from bot.config.settings import Settings
 
 _SECTIONS = {
     "destinations": "what routes send to them alone is told in Slack instead",
-    "remedies": "nothing is recovered by itself",
 }
 
 

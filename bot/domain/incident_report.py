@@ -42,6 +42,9 @@ _DEEDS = {
     EventKind.FLAPPING: "began to go back and forth",
     EventKind.STEADY: "stayed bad",
     EventKind.RELEASED: "is no longer explained by another",
+    EventKind.REMEDY: "was to be recovered",
+    EventKind.REMEDY_APPROVED: "approved the recovery of",
+    EventKind.REMEDY_FAILED: "could not be recovered",
 }
 _BY_ITSELF = {
     EventKind.ACKNOWLEDGED: "was acknowledged",

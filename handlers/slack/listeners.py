@@ -16,12 +16,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.alerting import Alerting, UnknownAlert
 from bot.blocks.message import Message, outside
 from bot.blocks.overview import render_overview
+from bot.blocks.remedies import parse_offer
 from bot.domain import recurrence as lately
 from bot.domain.alert import Alert, Change, Refusal
 from bot.domain.clock import Clock
 from bot.domain.run_filter import RunFilter
 from bot.occasions import post_payload
 from bot.raising import Raising
+from bot.remedying import Remedying
 from handlers.slack import modals, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
@@ -59,6 +61,7 @@ class Listeners:
         client: AsyncWebClient,
         database: Database,
         alerting: Alerting,
+        remedying: Remedying,
         answering: Answering,
         raised: Raising,
         people: People,
@@ -72,6 +75,7 @@ class Listeners:
         self._client = client
         self._database = database
         self._alerting = alerting
+        self._remedying = remedying
         self._answering = answering
         self._people = people
         self._silences = silences
@@ -193,6 +197,8 @@ class Listeners:
             self._start(self._show_run(name, value, body, tell), tell)
         elif kind == "alert":
             self._start(self._act(name, value, body, tell), tell)
+        elif kind == "remedy":
+            self._start(self._approve(value, body, tell), tell)
         elif kind == "tick":
             self._start(self._occasions.ticked(name, action, body, tell), tell)
         elif kind == "sla":
@@ -263,6 +269,18 @@ class Listeners:
         change = self._changes.get(name)
         if change is not None:
             await self._tell_refusal(await change(number, str(body["user"]["id"]), None), tell)
+
+    async def _approve(self, value: str, body: Body, tell: Callable[[str], Awaitable[None]]) -> None:
+        """A press on the button that runs a remedy."""
+        try:
+            attempt_id, target = parse_offer(value)
+        except ValueError:
+            log.info("offer_unknown", value=value[:100])
+            return
+        if no := await self._people.refusal("remedy", body):
+            await tell(f":lock: {no}")
+        elif no := await self._remedying.approve(attempt_id, target, str(body["user"]["id"])):
+            await tell(no)
 
     async def _tell_refusal(self, outcome: Change | Refusal, tell: Callable[[str], Awaitable[None]]) -> None:
         """Nothing changed: say why, and make the message true, for it showed a button too many."""

@@ -19,8 +19,8 @@ from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
-_WORDS = {"incident": "open, join or close incidents"}
 _REMEMBERED = timedelta(minutes=5)
+_WORDS = {"incident": "open, join or close incidents", "remedy": "run remedies"}
 
 
 class People:

@@ -330,10 +330,10 @@ def test_a_problem_that_was_seen_often_says_so_at_its_end() -> None:
     assert "was seen 60 times." in line(EventKind.RECOVERED, replace(usual(), count=60))
 
 
-LOUD = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED)
+LOUD = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED, EventKind.REMEDY_FAILED)
 
 
-def test_only_a_problem_that_comes_back_is_heard_again_or_that_nobody_takes_may_ping() -> None:
+def test_only_a_problem_that_comes_back_is_heard_again_is_not_taken_or_not_mended_may_ping() -> None:
     for kind in EventKind:
         message = render_event(Event(kind=kind, at=LATER, text="x"), usual(), "<!here>")
         assert pings(message) == ({"<!here>"} if kind in LOUD else set())

@@ -144,6 +144,8 @@ def test_a_member_s_unknown_key_is_told_once_with_what_was_meant() -> None:
         ("remedies: {r: {when: 'true'}}\n", "1: remedies.r: one of command, request is missing"),
         ("remedies: {r: {when: 'true', command: rm -rf x}}\n",
          '1: remedies.r.command: a command is a list, so that no shell reads it; write [systemctl, restart, "{resource}"]'),
+        ("remedies: {r: {when: 'true', command: ['{key}', x]}}\n",
+         "1: remedies.r.command: the program itself is filled in from the alert; write its name or path"),
         ("remedies: {r: {when: 'true', request: {method: POTS, url: x}}}\n",
          '1: remedies.r.request.method: "POTS" is none of the words there are; did you mean "POST"?'),
         ("digest: {period: week}\n", '1: digest.period: "week" is none of the words there are; there are today, yesterday'),

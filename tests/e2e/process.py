@@ -51,6 +51,10 @@ class Process:
         """Ask it to stop."""
         self._process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """Let it die at once, as in a power cut."""
+        self._process.kill()
+
     async def ended(self) -> int:
         """Its exit code, once it has ended; negative for a signal."""
         async with asyncio.timeout(SLOWEST):
