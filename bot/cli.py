@@ -27,6 +27,7 @@ from bot.domain.advice import as_yaml
 from bot.domain.clock import system_clock
 from bot.execution.command import main as run_job
 from bot.logs import configure_logs
+from bot.present import Present, describe_overrides
 from bot.progress import progress_table
 from bot.reporting import Reporting
 from bot.reports.sla import as_csv
@@ -35,6 +36,7 @@ from bot.sla_table import print_sla
 from handlers.http.server import AddressUnusable
 from handlers.slack.asking import NotUnderstood, parse_month
 from handlers.slack.manifest import create_app_link, manifest_yaml
+from storage import overrides as stored_overrides
 from storage.database import Database, DatabaseError, DatabaseUnusable
 from storage.schema import upgrade
 
@@ -246,7 +248,7 @@ def _read(config: Path, settings: Settings, ask: Callable[[Reporting], Awaitable
         database = Database(settings.database)
         try:
             return await ask(
-                Reporting(database=database, settings=settings, clock=system_clock, troubles=list)
+                Reporting(database=database, present=Present.of(settings), clock=system_clock, troubles=list)
             )
         finally:
             await database.close()
@@ -257,6 +259,40 @@ def _read(config: Path, settings: Settings, ask: Callable[[Reporting], Awaitable
         _fail(
             f"the database cannot be read: {_first_line(error)}; has `tocsin run` been started with {config}?"
         )
+
+
+@app.command()
+def overrides(
+    config: ConfigFile = _DEFAULT_FILE,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print YAML to put back into the file.")] = False,
+) -> None:
+    """List what was changed at run time, beside what the file says."""
+    settings = _settings(config, tokens_needed=False)
+    present = Present.of(settings)
+
+    async def read() -> None:
+        database = Database(settings.database)
+        try:
+            async with database.snapshot() as connection:
+                present.hold(await stored_overrides.in_force(connection))
+        finally:
+            await database.close()
+
+    if not _is_there(settings.database):
+        _fail(f"there is no database {settings.database} yet; has `tocsin run` been started with {config}?")
+    try:
+        asyncio.run(read())
+    except (DatabaseError, DatabaseUnusable, OSError) as error:
+        _fail(
+            f"the database cannot be read: {_first_line(error)}; has `tocsin run` been started with {config}?"
+        )
+    typer.echo(describe_overrides(present, as_fragment=yaml), nl=not yaml)
+
+
+def _is_there(address: str) -> bool:
+    """Whether reading the database would not create it."""
+    path = Database(address).url.database
+    return not address.startswith("sqlite") or path in (None, "", ":memory:") or Path(str(path)).exists()
 
 
 def _first_line(error: Exception) -> str:

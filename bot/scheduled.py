@@ -19,13 +19,12 @@ from bot.blocks.readiness import ReadinessLine, render_readiness
 from bot.blocks.sla import render_sla
 from bot.checkins import Checkins
 from bot.checklists import Checklists
-from bot.config.rulebook import Rulebook
 from bot.config.settings import Settings
 from bot.config.telling import Checkin, Checklist
 from bot.domain.clock import Clock
 from bot.domain.observation import Observation
 from bot.domain.schedule import Cron, Daily, Every, Schedule, Together, local_month
-from bot.judging import judged
+from bot.judging import Asked, judged
 from bot.occasions import PRIORITY, Attachment, Occasion, ScheduledMessage, post_payload
 from bot.reporting import Reporting
 from bot.reports.sla import SlaReport, as_csv
@@ -44,7 +43,7 @@ class ReadinessReports:
 
     database: Database
     channel: str
-    rules: Rulebook
+    rules: Asked
     clock: Clock
     wake: Callable[[], None]
 

@@ -17,7 +17,19 @@ from bot.config.telling import Retention
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rollup import HOUR, Share, hour_of
-from storage import alerts, checkins, checklists, drills, open_runs, outbox, rollups, runs, silences, sources
+from storage import (
+    alerts,
+    checkins,
+    checklists,
+    drills,
+    groups,
+    open_runs,
+    outbox,
+    rollups,
+    runs,
+    silences,
+    sources,
+)
 from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -71,6 +83,7 @@ class Upkeep:
         async with self._database.transaction() as connection:
             await open_runs.forget(connection, now - _OPEN_KEPT)
             await alerts.forget(connection, now - keep.alerts)
+            await groups.forget(connection)
             await silences.forget(connection, now - keep.alerts)
             await outbox.purge(connection, now - _POSTS_KEPT)
             await outbox.purge_cards(connection, now - keep.alerts)

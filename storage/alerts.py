@@ -22,6 +22,8 @@ _OPEN = alerts.c.closed_at.is_(None)
 _OPEN_ONES = sa.select(alerts).where(
     _OPEN, alerts.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True))
 )
+_FEW, _MANY = 8, 300
+_OPEN_FINGERPRINTS = sa.select(alerts.c.fingerprint).where(_OPEN).limit(_MANY + 1)
 _ADD = sa.insert(alerts).returning(alerts.c.id)
 _UPDATE = sa.update(alerts).where(
     alerts.c.id == sa.bindparam("number"), alerts.c.version == sa.bindparam("known_version")
@@ -35,7 +37,11 @@ class StaleAlert(Exception):
 async def open_ones(connection: AsyncConnection, fingerprints: Iterable[str]) -> dict[str, Alert]:
     """The open alerts of some fingerprints, whoever raised them."""
     found = {}
-    for some in in_parts(fingerprints):
+    wanted = list(fingerprints)
+    if len(wanted) > _FEW:  # mostly few alerts are open, or none, and to name each that is not costs more
+        opened = set((await connection.execute(_OPEN_FINGERPRINTS)).scalars())
+        wanted = [each for each in wanted if each in opened] if len(opened) <= _MANY else wanted
+    for some in in_parts(wanted):
         for row in await connection.execute(_OPEN_ONES, {"fingerprints": some}):
             found[row.fingerprint] = alert_of(row)
     return found

@@ -22,8 +22,8 @@ COMMANDS = (
     Command(
         ending="",
         description="How things stand, and everything else Tocsin can do",
-        usage_hint="status | logs | alerts | alert | silence | silences | oncall | patterns | thresholds | report | "
-        "drill | help",
+        usage_hint="status | logs | alerts | alert | silence | silences | oncall | patterns | thresholds | set | "
+        "overrides | report | drill | help",
     ),
     Command(
         ending="-status",
