@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
@@ -16,24 +16,30 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 import bot
+from bot import checkins, checklists, drills
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
 from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
+from bot.checkins import Checkins
+from bot.checklists import Checklists
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
 from bot.config.remedybook import masker_of, remedies_of
 from bot.config.timetables import samples_of, timetables_of
 from bot.domain.alert import Alert
 from bot.domain.clock import Clock, system_clock
+from bot.drills import Drills
 from bot.escalating import Escalating
 from bot.following.following import Following
 from bot.grouping import Grouping
 from bot.incident_steps import IncidentSteps
 from bot.incidents import Incidents
+from bot.measuring import shares_of
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.occasions import ScheduledMessages
 from bot.overriding import Overriding
 from bot.performing import Performer
 from bot.pinging import Pinging
@@ -42,8 +48,9 @@ from bot.probe import probes_of
 from bot.raising import Raising
 from bot.remedy_plan import RemedyPlan
 from bot.remedying import Remedying
+from bot.rendering import Card
 from bot.reporting import Reporting
-from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
+from bot.scheduled import ReadinessReports, scheduled_messages
 from bot.scheduler import Scheduler
 from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
@@ -70,6 +77,7 @@ from handlers.slack.home import TICK as HOME_TICK
 from handlers.slack.home import Home
 from handlers.slack.incidents import IncidentDesk
 from handlers.slack.listeners import Desks, Listeners
+from handlers.slack.occasions import OccasionDesk
 from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People, mention_of
 from handlers.slack.raising import Raiser
@@ -97,6 +105,7 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
+        self._cards: dict[str, Card] = {}
         rotations = rotations_of(settings)
         self.present = Present.of(settings)
         known, mask = remedies_of(settings), masker_of(settings)
@@ -128,6 +137,7 @@ class Tocsin:
             prefix=slack.command_prefix,
             gathering=_GATHERING,
             owner=owner,
+            cards=self._cards,
         )
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
         self.silencing = Silencing(
@@ -179,12 +189,15 @@ class Tocsin:
         self.reporting = Reporting(
             database=self.database, present=self.present, clock=clock, troubles=self.troubles
         )
-        self.upkeep = Upkeep(database=self.database, clock=clock, retention=settings.retention)
+        self.upkeep = Upkeep(
+            database=self.database, clock=clock, retention=settings.retention, shares=shares_of(settings)
+        )
+        self._build_occasions()
         self.scheduled = ScheduledMessages(
             database=self.database,
             clock=clock,
             wake=self.notifier.wake,
-            messages=scheduled_messages(settings, self.reporting),
+            messages=scheduled_messages(settings, self.reporting, self.checkins, self.checklists),
         )
         readiness = ReadinessReports(
             database=self.database,
@@ -236,6 +249,31 @@ class Tocsin:
         IncidentApi(self.incidents).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
+
+    def _build_occasions(self) -> None:
+        rotations = rotations_of(self.settings)
+
+        def called(names: Sequence[str]) -> str:
+            return mention_of(names, self.settings, rotations, self.clock())
+
+        wake = self.notifier.wake
+        self.checkins = Checkins(
+            database=self.database,
+            settings=self.settings,
+            reporting=self.reporting,
+            clock=self.clock,
+            wake=wake,
+            mention=called,
+        )
+        self.checklists = Checklists(
+            database=self.database, settings=self.settings, clock=self.clock, wake=wake, mention=called
+        )
+        self.drills = Drills(database=self.database, clock=self.clock, wake=wake)
+        self._cards |= {
+            checkins.KIND: self.checkins.view,
+            checklists.KIND: self.checklists.view,
+            drills.KIND: self.drills.view,
+        }
 
     def _build_incidents(self) -> Incidents:
         rooms, prefix = Rooms(self.client), self.settings.slack.command_prefix
@@ -329,12 +367,23 @@ class Tocsin:
             clock=self.clock,
             changed=self.overriding.lines_about,
         )
+        occasions = OccasionDesk(
+            client=self.client,
+            checklists=self.checklists,
+            drills=self.drills,
+            reporting=self.reporting,
+            plan=self.announcer.rules,
+            people=self.people,
+            clock=self.clock,
+        )
         raiser = Raiser(client=self.client, raising=self.raising)
         audits = AuditDesk(
             client=self.client, database=self.database, people=self.people, looking=looking, clock=self.clock
         )
         dispatch = Dispatch(
-            handlers=handlers_of(answering, silences, incidents, self.settings_desk, raiser, audits),
+            handlers=handlers_of(
+                answering, silences, incidents, self.settings_desk, raiser, audits, occasions
+            ),
             answering=answering,
             people=self.people,
             prefix=prefix,
@@ -364,6 +413,7 @@ class Tocsin:
             ),
             silences=silences,
             incidents=incidents,
+            occasions=occasions,
             raiser=raiser,
             runs=RunWindow(self.client, self.database),
             hearing=Hearing(
@@ -403,6 +453,8 @@ class Tocsin:
         self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
         self.scheduler.add_tick("home", self.home.tick, HOME_TICK)
+        self.scheduler.add_tick("checkins", self.checkins.tick)
+        self.scheduler.add_tick("drills", self.drills.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)

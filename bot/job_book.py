@@ -16,8 +16,8 @@ from bot.domain.history import History
 from bot.domain.jobs import OpenRun, Terms, past_run
 from bot.domain.observation import Observation, clean
 from bot.domain.run import Run, RunStatus, Start, summary
+from bot.occasions import PRIORITY, post_payload
 from bot.records import Records
-from bot.scheduled import PRIORITY, post_payload
 from storage import known_jobs, open_runs, outbox, runs
 from storage.database import Connection, Database
 from storage.outbox import Lane

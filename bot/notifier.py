@@ -23,7 +23,7 @@ from bot.domain.alert import Alert
 from bot.domain.clock import Clock
 from bot.gathering import Gathered, first_waits_since, gather, gather_lines
 from bot.pacing import TokenBucket
-from bot.rendering import Delivery, Mentioner, Rendering
+from bot.rendering import Card, Delivery, Mentioner, Rendering
 from storage import groups, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
@@ -94,16 +94,24 @@ class Notifier:
         mention: Mentioner,
         owner: str,
         zone: ZoneInfo = UTC,
+        cards: Mapping[str, Card] | None = None,
         changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: (),
         prefix: str = "tocsin",
         gathering: timedelta = timedelta(0),
     ) -> None:
+        """`cards` render what is edited in place and is not an alert, by the kind in their keys."""
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
         self._rendering = Rendering(
-            database=database, clock=clock, mention=mention, zone=zone, prefix=prefix, changed=changed
+            database=database,
+            clock=clock,
+            mention=mention,
+            zone=zone,
+            prefix=prefix,
+            changed=changed,
+            cards=cards if cards is not None else {},
         )
         self._gathering = gathering
         self._owner = owner
@@ -299,7 +307,11 @@ class Notifier:
         assert entry.in_doubt_since is not None
         try:
             found = await self._destinations[entry.lane.destination].find(
-                delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
+                delivery.channel,
+                delivery.key,
+                since=entry.in_doubt_since,
+                thread_ts=delivery.thread_ts,
+                filename=None if delivery.file is None else delivery.file.filename,
             )
         except DeliveryFailed as failed:
             if failed.failure is not Failure.UNREADABLE:
@@ -336,6 +348,8 @@ class Notifier:
                 log.warning("chart_refused", key=delivery.key, reason=failed.reason)
                 bare = replace(delivery, message=delivery.message.without_charts())
                 return await self._send(entry, bare)
+            if delivery.file is not None:
+                raise
             log.error("blocks_refused", key=delivery.key, reason=failed.reason)
             return await self._send_content(entry, delivery, delivery.message.plain())
 
@@ -343,8 +357,11 @@ class Notifier:
         destination = self._destinations[entry.lane.destination]
         if delivery.existing is not None:
             posted = Posted(channel=delivery.existing.channel, ts=delivery.existing.ts)
-            await destination.update(posted, payload)
+            if delivery.file is None:
+                await destination.update(posted, payload)
             return posted
+        if delivery.file is not None:
+            return await destination.upload(delivery.channel, delivery.file, thread_ts=delivery.thread_ts)
         return await destination.post(
             delivery.channel,
             payload,

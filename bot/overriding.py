@@ -23,8 +23,8 @@ from bot.domain.alert import Alert, Change
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
 from bot.domain.override import Override, concerns
+from bot.occasions import post_payload
 from bot.present import Present
-from bot.scheduled import post_payload
 from storage import alerts, outbox, overrides
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +13,7 @@ from bot.blocks.group import about, render_group, render_joined, render_together
 from bot.blocks.incidents import render_view
 from bot.blocks.message import Message, context, section
 from bot.blocks.story import closing_story
+from bot.channels.delivery import Upload
 from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.clock import Clock
 from bot.domain.grouping import Standing
@@ -28,6 +29,10 @@ Mentioner = Callable[[Sequence[str]], str]
 """Slack's way to call people by their names in the file, whoever is on call at this moment among them."""
 
 
+Card = Callable[[int], Awaitable[Message | None]]
+"""Renders a card as it is now, by its number; None when there is nothing to show any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What an entry comes to when it is rendered now. `existing`: edit this instead of posting."""
@@ -39,6 +44,7 @@ class Delivery:
     thread_ts: str | None = None
     channel: str
     broadcast: bool = False
+    file: Upload | None = None
 
     def is_shown(self) -> bool:
         """Whether the message that stands shows this already."""
@@ -53,6 +59,8 @@ class Rendering:
     clock: Clock
     mention: Mentioner
     zone: ZoneInfo
+    cards: Mapping[str, Card] = field(default_factory=dict)
+    """What is edited in place and is not an alert, by the kind in the key."""
     prefix: str = "tocsin"
     changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: ()
     """What was changed of an alert's rule at run time, in words."""
@@ -60,7 +68,7 @@ class Rendering:
     async def render(self, entry: Entry) -> Delivery | None:
         """What the entry comes to now; None when there is nothing to say any more."""
         if entry.kind is EntryKind.VIEW:
-            return await self._incident(entry) if entry.alert_id is None else await self._view(entry)
+            return await self._other_view(entry) if entry.alert_id is None else await self._view(entry)
         if entry.kind is EntryKind.GROUP:
             return await self._group(entry)
         return await self._message(entry) if entry.alert_id is None else await self._line(entry)
@@ -106,6 +114,29 @@ class Rendering:
             channel=entry.lane.channel,
         )
 
+    async def _other_view(self, entry: Entry) -> Delivery | None:
+        return await self._incident(entry) if "incident" in entry.payload else await self._card(entry)
+
+    async def _card(self, entry: Entry) -> Delivery | None:
+        _, kind, number = entry.key.split(":")
+        message = await self.cards[kind](int(number)) if kind in self.cards else None
+        if message is None:
+            return None
+        return Delivery(
+            message=_rerouted(message, entry),
+            key=entry.key,
+            alert_id=None,
+            existing=await self._standing(entry.key),
+            channel=entry.lane.channel,
+        )
+
+    async def _standing(self, key: str | None) -> Sent | None:
+        """Where the message of a key stands."""
+        if key is None:
+            return None
+        async with self.database.snapshot() as connection:
+            return await outbox.sent(connection, key)
+
     async def _around(
         self, connection: Connection, alert: Alert, entry: Entry, now: datetime
     ) -> AlertContext:
@@ -146,12 +177,14 @@ class Rendering:
             message = replace(
                 message, text=f"{message.text}\n{called}", blocks=(*message.blocks, section(called))
             )
+        root = await self._standing(payload.get("under"))  # not there, it is said outside a thread
         return Delivery(
-            message=_rerouted(message, entry),
+            message=_rerouted(message, entry) if root is None else message,
             key=entry.key,
             alert_id=None,
-            thread_ts=payload.get("thread_ts"),
-            channel=entry.lane.channel,
+            thread_ts=payload.get("thread_ts") if root is None else root.ts,
+            channel=entry.lane.channel if root is None else root.channel,
+            file=Upload(**payload["file"]) if "file" in payload else None,
         )
 
     async def _line(self, entry: Entry) -> Delivery | None:

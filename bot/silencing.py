@@ -20,7 +20,7 @@ from bot.domain.audit import Via
 from bot.domain.clock import Clock
 from bot.domain.coverage import Coverage, covered
 from bot.domain.silence import Origin, Silence, Timetable, Window, covering, hush, settle, speak
-from bot.scheduled import post_payload
+from bot.occasions import post_payload
 from bot.silence_book import SilenceBook
 from storage import alerts, outbox, silences
 from storage.alerts import StaleAlert

@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.tables import alerts, messages, outbox
 
 LEASE = timedelta(seconds=60)
+_CARDS = "card:"
 
 
 class EntryKind(StrEnum):
@@ -66,6 +67,11 @@ class Sent:
 def view_key(alert_id: int, lane: Lane) -> str:
     """The key of an alert's message in a lane, wherever that message had to go in the end."""
     return f"alert:{alert_id}:{lane.destination}:{lane.channel}"
+
+
+def card_key(kind: str, number: int) -> str:
+    """The key of a card: a message that is edited in place and is not about an alert."""
+    return f"{_CARDS}{kind}:{number}"
 
 
 async def mark_stale(
@@ -130,6 +136,16 @@ async def mark_view(
                 "attempts": sa.case((outbox.c.state == "pending", outbox.c.attempts), else_=0),
             },
         )
+    )
+
+
+async def mark_card_stale(
+    database: Database, connection: AsyncConnection, *, key: str, lane: Lane, priority: int, now: datetime
+) -> None:
+    """Say that a card must be made true now. Its key is a `card_key`."""
+    payload = {"channel": lane.channel}
+    await mark_view(
+        database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now, due_at=now
     )
 
 
@@ -436,14 +452,49 @@ async def errors(connection: AsyncConnection, limit: int = 5) -> Iterable[tuple[
 
 
 async def purge(connection: AsyncConnection, before: datetime) -> None:
-    """Drop posts delivered before an instant; views stay with their alerts."""
+    """Drop posts delivered before an instant; views stay with their alerts, cards with what they are about."""
     old = sa.and_(
         outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
     )
     await connection.execute(sa.delete(outbox).where(old))
-    views = sa.or_(*(messages.c.key.like(f"{kind}:%") for kind in ("alert", "group", "incident-view")))
+    views = sa.or_(
+        *(messages.c.key.like(f"{kind}:%") for kind in ("alert", "card", "group", "incident-view"))
+    )
     gone = sa.and_(messages.c.posted_at < before, sa.not_(views))
     await connection.execute(sa.delete(messages).where(gone))
+
+
+async def purge_cards(connection: AsyncConnection, before: datetime) -> None:
+    """Drop the cards that were first posted before an instant: they are edited no more."""
+    old = sa.and_(outbox.c.key.like(f"{_CARDS}%"), outbox.c.created_at < before)
+    await connection.execute(sa.delete(outbox).where(old))
+    gone = sa.and_(messages.c.key.like(f"{_CARDS}%"), messages.c.posted_at < before)
+    await connection.execute(sa.delete(messages).where(gone))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What became of an entry: `arrived_at` when its message stands, `error` when it has failed so far.
+
+    `is_over` says that it is not tried again.
+    """
+
+    arrived_at: datetime | None
+    error: str | None
+    is_over: bool
+
+
+async def fates(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, Fate]:
+    """What became of entries, by key."""
+    query = (
+        sa.select(outbox.c.key, outbox.c.state, outbox.c.last_error, messages.c.posted_at)
+        .outerjoin(messages, messages.c.key == outbox.c.key)
+        .where(outbox.c.key.in_(list(keys)))
+    )
+    return {
+        row.key: Fate(arrived_at=row.posted_at, error=row.last_error, is_over=row.state != "pending")
+        for row in await connection.execute(query)
+    }
 
 
 def _sent(row: sa.Row[Any]) -> Sent:

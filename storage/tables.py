@@ -461,6 +461,55 @@ slots = _table(
     sa.Column("due_at", Instant, nullable=False),
 )
 
+checkins = _table(
+    "checkins",  # cards with the state of some checks; `live_until` while something on them is pending
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("as_of", Instant, nullable=False),
+    sa.Column("lines", Document, nullable=False),
+    sa.Column("checks", Document, nullable=False),
+    sa.Column("mention", Document, nullable=False),
+    sa.Column("live_until", Instant),
+    sa.Index("ix_checkins_live_until", "live_until"),
+    sa.Index("ix_checkins_due_at", "due_at"),
+)
+
+checklists = _table(
+    "checklists",  # lists of tasks as they were posted
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("items", Document, nullable=False),
+    sa.Column("mention", Document, nullable=False),
+    sa.Index("ix_checklists_due_at", "due_at"),
+)
+
+checklist_ticks = _table(
+    "checklist_ticks",  # who did which task when
+    sa.Column("checklist_id", Id, sa.ForeignKey("checklists.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("item", sa.Integer, primary_key=True),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+drills = _table(
+    "drills",  # marked test alerts, and where they were sent
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("severity", sa.Integer, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("places", Document, nullable=False),
+    sa.Column("shown", Document, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_drills_ended_at", "ended_at"),
+    sa.Index("ix_drills_started_at", "started_at"),
+)
+
 overrides = _table(
     "overrides",  # settings changed at run time; those that are over stay as history
     sa.Column("id", Id, primary_key=True),

@@ -108,6 +108,7 @@ class Permissions(Section):
         default=None, description="see what people did; change rules and thresholds at run time"
     )
     incident: ref.People | None = Field(default=None, description="open and close an incident")
+    drill: ref.People | None = Field(default=None, description="send test alerts with `/tocsin drill`")
 
 
 def _open_or_token(value: Any) -> Any:

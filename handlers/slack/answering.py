@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,17 +10,21 @@ from datetime import timedelta
 
 from bot.blocks.alert_detail import render_detail
 from bot.blocks.detail import render_check, render_job
+from bot.blocks.digest import render_digest
 from bot.blocks.duty import render_oncall
+from bot.blocks.health import render_health
 from bot.blocks.message import Block, Message, actions, button, context, noted, outside, section
 from bot.blocks.overrides import with_changes
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
 from bot.blocks.patterns import render_patterns
 from bot.blocks.results import render_results
 from bot.blocks.runs import render_runs
+from bot.blocks.sla import render_sla
 from bot.blocks.thresholds import render_thresholds
 from bot.blocks.why import render_why
 from bot.config.plans import rotations_of
 from bot.config.settings import Settings
+from bot.config.telling import Digest
 from bot.domain.alert import Alert
 from bot.domain.alert_search import number_meant
 from bot.domain.clock import Clock
@@ -28,7 +33,14 @@ from bot.domain.oncall import duty
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.reporting import Reporting
 from bot.why import Explaining, Looking
-from handlers.slack.asking import NotUnderstood, find_name, listed, parse_length, parse_logs
+from handlers.slack.asking import (
+    NotUnderstood,
+    find_name,
+    listed,
+    parse_length,
+    parse_logs,
+    parse_month,
+)
 from handlers.slack.definitions import COMMANDS
 from handlers.slack.words import HEARTBEAT, help_lines
 from storage import runs, sources
@@ -38,6 +50,7 @@ __all__ = ["HEARTBEAT", "Answering"]
 
 _MOST_CHOICES = 5
 _SHOWN_RESULTS = 20
+REPORTS = ("sla", "health", "digest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +244,29 @@ class Answering:
         except NotUnderstood as error:
             return self.help(ours(str(error)))
         return render_thresholds(await self.reporting.thresholds(over), math.ceil(over / timedelta(days=1)))
+
+    async def report(self, text: str) -> Message:
+        """`report sla [month]`, `report health`, `report digest`."""
+        kind, _, rest = text.strip().partition(" ")
+        now, zone = self.clock(), self.settings.timezone
+        near = difflib.get_close_matches(kind.lower(), REPORTS, n=1)
+        match near[0] if near else "":
+            case "sla" if self.settings.reports.sla is None:
+                return self.help("The configuration has no objectives under `reports.sla`.")
+            case "sla":
+                try:
+                    month = parse_month(rest, now, zone)
+                except NotUnderstood as error:
+                    return self.help(ours(str(error)))
+                report = await self.reporting.measuring.sla(month, now)
+                return render_sla(report, zone, with_file_button=True)
+            case "health":
+                return render_health(await self.reporting.health())
+            case "digest":
+                wanted = self.settings.digest or Digest()
+                return render_digest(await self.reporting.digest(wanted, now), zone)
+        choices = [f"report {name}" for name in REPORTS]
+        return self.choice("Which report?", choices)
 
     def oncall(self) -> Message:
         """Who is on call, and who follows when."""

@@ -9,6 +9,7 @@ from bot.blocks.message import Message, noted, outside
 from handlers.slack.answering import Answering
 from handlers.slack.audit_desk import AuditDesk
 from handlers.slack.incidents import IncidentDesk
+from handlers.slack.occasions import OccasionDesk
 from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import LOOK, People
 from handlers.slack.raising import Raiser
@@ -26,6 +27,7 @@ def handlers_of(
     settings: SettingsDesk,
     raiser: Raiser,
     audits: AuditDesk,
+    occasions: OccasionDesk,
 ) -> dict[str, Handler]:
     """Who answers each word."""
 
@@ -59,6 +61,9 @@ def handlers_of(
     async def thresholds(question: Question) -> Message:
         return await answering.thresholds(question.text)
 
+    async def report(question: Question) -> Message:
+        return await answering.report(question.text)
+
     async def silences_listed(_question: Question) -> Message:
         return await silences.list()
 
@@ -85,6 +90,8 @@ def handlers_of(
         "overrides": overrides,
         "alert": raiser.command,
         "audit": audits.answer,
+        "report": report,
+        "drill": occasions.drill,
         "help": help_,
         HEARTBEAT: heartbeat,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.blocks.message import Message
 from bot.domain.clock import Clock
-from bot.scheduled import post_payload
+from bot.occasions import post_payload
 from handlers.slack.dispatch import Dispatch
 from handlers.slack.words import HEARTBEAT, Asker
 from storage import outbox

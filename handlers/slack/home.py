@@ -19,9 +19,9 @@ from bot.config.plans import rotations_of
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.oncall import duty
+from bot.occasions import Occasion, ScheduledMessage
 from bot.reporting import Reporting
 from bot.reports.home import HomeState
-from bot.scheduled import ScheduledMessage
 from bot.silencing import Silencing
 from handlers.slack.people import LOOK, People
 from handlers.slack.words import Asker
@@ -56,7 +56,7 @@ class Home:
         reporting: Reporting,
         silencing: Silencing,
         people: People,
-        scheduled: Sequence[ScheduledMessage],
+        scheduled: Sequence[ScheduledMessage | Occasion],
         clock: Clock,
     ) -> None:
         self._client = client

@@ -22,6 +22,7 @@ from handlers.slack.home import Home
 from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
 from handlers.slack.incidents import IncidentDesk, incident_trouble
 from handlers.slack.modals import Origin
+from handlers.slack.occasions import OccasionDesk
 from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
@@ -47,6 +48,7 @@ class Desks:
     alerts: AlertDesk
     silences: SilenceDesk
     incidents: IncidentDesk
+    occasions: OccasionDesk
     settings: SettingsDesk
     groups: GroupDesk
     raiser: Raiser
@@ -112,8 +114,12 @@ class Listeners:
             "override": lambda: self._change_setting(name, value, body, respond, tell),
             "group": lambda: self._press_group(name, value, body, tell),
             "run": lambda: self._show_run(name, value, body, tell),
+            "tick": lambda: self._desks.occasions.ticked(name, action, body, tell),
+            "sla": lambda: self._send_sla(value, body, tell),
             "alert": lambda: self._press_alert(name, value, body, tell),
         }.get(kind)
+        if work is None and kind == "open":
+            return  # a link needs no answer
         if work is None:
             log.info("button_unknown", action_id=action.get("action_id"))
         else:
@@ -150,6 +156,10 @@ class Listeners:
     async def _press_group(self, name: str, value: str, body: Body, tell: Tell) -> None:
         if self._is_new(body):
             await self._desks.groups.press(name, value, body, tell)
+
+    async def _send_sla(self, value: str, body: Body, tell: Tell) -> None:
+        if self._is_new(body):
+            await self._desks.occasions.send_sla(value, body, tell)
 
     async def _show_home_again(self, body: Body) -> None:
         if (body.get("view") or {}).get("type") == "home":

@@ -117,6 +117,12 @@ WORDS = (
     Word(name="overrides", also=("override",), aloud=False, examples=(
         Example(gives="what is changed, by whom and why; `overrides yaml` to put it into the file"),
     )),
+    Word(name="report", also=("reports",), examples=(
+        Example(rest="sla 2026-10", gives="what was reached of the objectives in a month; also `health`, `digest`"),
+    )),
+    Word(name="drill", aloud=False, acts=True, examples=(
+        Example(rest="P1", gives="send a marked test alert everywhere such alerts go, and see what arrives"),
+    )),
     Word(name="audit", aloud=False, examples=(
         Example(rest="#12 7d", gives="who did what: to an alert, by a person (`@alex`), or at all"),
     )),
