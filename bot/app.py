@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -23,17 +24,20 @@ from bot.channels.slack import SlackDestination
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
 from bot.config.remedybook import masker_of, remedies_of
-from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock, system_clock
 from bot.escalating import Escalating
 from bot.following.following import Following
+from bot.grouping import Grouping
 from bot.incident_steps import IncidentSteps
 from bot.incidents import Incidents
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.overriding import Overriding
 from bot.performing import Performer
 from bot.pinging import Pinging
+from bot.present import Present
 from bot.probe import probes_of
 from bot.raising import Raising
 from bot.remedy_plan import RemedyPlan
@@ -48,14 +52,17 @@ from bot.watching import Watch
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
 from handlers.http.incidents import IncidentApi
+from handlers.http.overrides import OverrideApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.answering import Answering
 from handlers.slack.connection import Identity, SocketConnection
+from handlers.slack.groups import GroupDesk
 from handlers.slack.incidents import IncidentDesk
 from handlers.slack.listeners import Listeners
+from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People, mention_of
 from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox, remedies
@@ -66,6 +73,7 @@ from storage.schema import upgrade
 log = structlog.get_logger(__name__)
 
 _SLACK_TIMEOUT = 10
+_GATHERING = timedelta(milliseconds=300)  # that a new alert waits for others that begin with it
 
 
 class Tocsin:
@@ -80,6 +88,7 @@ class Tocsin:
         slack = settings.slack
         self.database = Database(settings.database)
         rotations = rotations_of(settings)
+        self.present = Present.of(settings)
         known, mask = remedies_of(settings), masker_of(settings)
         remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
         self.announcer = Announcer(
@@ -104,9 +113,11 @@ class Tocsin:
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
+            changed=self._changes_of,
+            prefix=slack.command_prefix,
+            gathering=_GATHERING,
             owner=owner,
         )
-        rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
         self.silencing = Silencing(
             database=self.database,
@@ -114,11 +125,11 @@ class Tocsin:
             book=book,
             clock=clock,
             wake=self.notifier.wake,
-            samples=samples_of(settings, rules),
+            samples=samples_of(settings, self.present.rules),
         )
         self.monitoring = Monitoring(
             database=self.database,
-            rulebook=rules,
+            rulebook=self.present,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
@@ -127,8 +138,7 @@ class Tocsin:
         self.watch = Watch(
             database=self.database,
             monitoring=self.monitoring,
-            terms=rules.terms,
-            other_terms=rules.other_terms,
+            expected=self.present,
             clock=clock,
         )
         self.following = Following(
@@ -145,11 +155,18 @@ class Tocsin:
             clock=clock,
             wake=self.notifier.wake,
         )
+        self.overriding = Overriding(
+            database=self.database,
+            present=self.present,
+            announcer=self.announcer,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
         self.escalating = Escalating(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
         )
         self.reporting = Reporting(
-            database=self.database, settings=settings, clock=clock, troubles=self.troubles
+            database=self.database, present=self.present, clock=clock, troubles=self.troubles
         )
         self.upkeep = Upkeep(database=self.database, clock=clock, retention=settings.retention)
         self.scheduled = ScheduledMessages(
@@ -161,7 +178,7 @@ class Tocsin:
         readiness = ReadinessReports(
             database=self.database,
             channel=slack.channel,
-            rules=rules,
+            rules=self.present,
             clock=clock,
             wake=self.notifier.wake,
         )
@@ -203,6 +220,7 @@ class Tocsin:
             health=self.health,
         )
         SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
+        OverrideApi(self.overriding).add_to(self.http.app)
         IncidentApi(self.incidents).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
@@ -238,8 +256,19 @@ class Tocsin:
             process_before_response=True,  # acknowledged at once instead of at the next 10 ms poll
             request_verification_enabled=False,  # Socket Mode has no signatures
         )
+        self.settings_desk = SettingsDesk(
+            client=self.client,
+            overriding=self.overriding,
+            reporting=self.reporting,
+            people=self.people,
+            prefix=settings.slack.command_prefix,
+        )
         self.answering = Answering(
-            database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
+            database=self.database,
+            settings=settings,
+            reporting=self.reporting,
+            clock=self.clock,
+            changed=self.overriding.lines_about,
         )
         self.listeners = Listeners(
             app=app,
@@ -258,6 +287,16 @@ class Tocsin:
                 clock=self.clock,
                 zone=settings.timezone,
                 prefix=settings.slack.command_prefix,
+            ),
+            settings=self.settings_desk,
+            groups=GroupDesk(
+                grouping=Grouping(
+                    database=self.database,
+                    announcer=self.announcer,
+                    clock=self.clock,
+                    wake=self.notifier.wake,
+                ),
+                people=self.people,
             ),
             incidents=IncidentDesk(
                 client=self.client,
@@ -281,6 +320,9 @@ class Tocsin:
             on_identity=learn_team,
         )
 
+    def _changes_of(self, alert: Alert) -> tuple[str, ...]:
+        return self.overriding.lines_of(alert)
+
     async def start(self) -> None:
         """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""
         self._resources.push_async_callback(self._session.close)
@@ -292,12 +334,14 @@ class Tocsin:
                 await outbox.release_all(connection)
                 await incident_queries.release_steps(connection)
                 await remedies.interrupt_all(connection, self.clock())
+        await self.overriding.load()
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("settings", self.overriding.tick)
         self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
@@ -360,7 +404,11 @@ class Tocsin:
             "Slack is not connected": self.socket.trouble,
             "A run log cannot be read": self.following.trouble,
         }
-        return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
+        told = [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
+        return told + [
+            f"A setting changed at run time has no effect: {path}: {why}"
+            for path, why in self.present.refused.items()
+        ]
 
     async def health(self) -> Mapping[str, str]:
         """The state of each part: `ok`, or what is wrong with it."""

@@ -26,11 +26,13 @@ from bot.domain.advice import Advice, as_yaml
 from bot.domain.clock import system_clock
 from bot.execution.command import main as run_job
 from bot.logs import configure_logs
+from bot.present import Present, describe_overrides
 from bot.progress import progress_table
 from bot.reporting import Reporting
 from bot.reports.thresholds import as_json
 from handlers.http.server import AddressUnusable
 from handlers.slack.manifest import create_app_link, manifest_yaml
+from storage import overrides as stored_overrides
 from storage.database import Database, DatabaseError, DatabaseUnusable
 from storage.schema import upgrade
 
@@ -195,7 +197,9 @@ def thresholds(
     async def read() -> list[Advice]:
         database = Database(settings.database)
         try:
-            reporting = Reporting(database=database, settings=settings, clock=system_clock, troubles=list)
+            reporting = Reporting(
+                database=database, present=Present.of(settings), clock=system_clock, troubles=list
+            )
             return await reporting.thresholds(timedelta(days=days))
         finally:
             await database.close()
@@ -214,6 +218,40 @@ def thresholds(
     typer.echo(
         f"\n{as_yaml(found)}" if as_yaml(found) else "" if found else f"{config}: no check has a threshold"
     )
+
+
+@app.command()
+def overrides(
+    config: ConfigFile = _DEFAULT_FILE,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print YAML to put back into the file.")] = False,
+) -> None:
+    """List what was changed at run time, beside what the file says."""
+    settings = _settings(config, tokens_needed=False)
+    present = Present.of(settings)
+
+    async def read() -> None:
+        database = Database(settings.database)
+        try:
+            async with database.snapshot() as connection:
+                present.hold(await stored_overrides.in_force(connection))
+        finally:
+            await database.close()
+
+    if not _is_there(settings.database):
+        _fail(f"there is no database {settings.database} yet; has `tocsin run` been started with {config}?")
+    try:
+        asyncio.run(read())
+    except (DatabaseError, DatabaseUnusable, OSError) as error:
+        _fail(
+            f"the database cannot be read: {_first_line(error)}; has `tocsin run` been started with {config}?"
+        )
+    typer.echo(describe_overrides(present, as_fragment=yaml), nl=not yaml)
+
+
+def _is_there(address: str) -> bool:
+    """Whether reading the database would not create it."""
+    path = Database(address).url.database
+    return not address.startswith("sqlite") or path in (None, "", ":memory:") or Path(str(path)).exists()
 
 
 def _first_line(error: Exception) -> str:

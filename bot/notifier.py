@@ -1,14 +1,15 @@
 """The outbox relay: claim, render, deliver, record.
 
 Each lane (a channel of a destination) is worked by one task at a time, in order of priority and at the pace
-the destination allows. An entry says that a view is stale, never what it shows, so retries and reordering
-converge. From the claim on an entry is in doubt: whoever finds it so later looks for its key before posting.
+the destination allows; many alerts that wait for it become one message before. An entry says that a view is
+stale, never what it shows, so retries and reordering converge. From the claim on an entry is in doubt: whoever
+finds it so later looks for its key before posting.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,10 +19,12 @@ import structlog
 
 from bot import failpoint
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock
+from bot.gathering import Gathered, first_waits_since, gather, gather_lines
 from bot.pacing import TokenBucket
 from bot.rendering import Delivery, Mentioner, Rendering
-from storage import outbox
+from storage import groups, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
 
@@ -91,12 +94,18 @@ class Notifier:
         mention: Mentioner,
         owner: str,
         zone: ZoneInfo = UTC,
+        changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: (),
+        prefix: str = "tocsin",
+        gathering: timedelta = timedelta(0),
     ) -> None:
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
-        self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone)
+        self._rendering = Rendering(
+            database=database, clock=clock, mention=mention, zone=zone, prefix=prefix, changed=changed
+        )
+        self._gathering = gathering
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}
@@ -173,8 +182,11 @@ class Notifier:
             while not self._stopping and pace.ready_at(now := self._clock()) <= now:
                 if pace.suspect and not await self._answers(lane):
                     return
-                async with self._database.transaction() as connection:
-                    entry = await outbox.claim(connection, lane, self._owner, now)
+                found, entry = await self._claim(lane, now)
+                if found is not Gathered.NOTHING:
+                    failpoint.reach("after_gather")
+                if found is Gathered.MORE:
+                    continue
                 if entry is None:
                     return
                 failpoint.reach("after_claim")
@@ -188,6 +200,24 @@ class Notifier:
         finally:
             self._working.pop(lane, None)
             self._wake.set()
+
+    async def _claim(self, lane: Lane, now: datetime) -> tuple[Gathered, Entry | None]:
+        """Gather the alerts that wait, and claim what goes next.
+
+        A lane whose alerts have just begun rests for a moment, since more may begin with them.
+        """
+        found = Gathered.NOTHING
+        async with self._database.transaction() as connection:
+            since = await first_waits_since(connection, lane, now)
+            if since is not None:
+                if since <= now < since + self._gathering:
+                    self._pace(lane).rest_until = since + self._gathering
+                    return found, None
+                found = await gather(self._database, connection, lane, now)
+            if found is Gathered.MORE:
+                return found, None
+            await gather_lines(self._database, connection, lane, now)
+            return found, await outbox.claim(connection, lane, self._owner, now)
 
     async def _answers(self, lane: Lane) -> bool:
         """Whether a destination that failed can be used again."""
@@ -204,8 +234,7 @@ class Notifier:
     async def _deliver(self, entry: Entry) -> None:
         delivery = await self._rendering.render(entry)
         if delivery is None:
-            await self._record(entry, None)
-            await self._settle_lines(entry)
+            await self._settle(entry)
             return
         if delivery.is_shown():
             await self._record(entry, delivery.existing)
@@ -251,11 +280,16 @@ class Notifier:
         async with self._database.transaction() as connection:
             await outbox.record(self._database, connection, entry, sent, self._clock())
 
-    async def _settle_lines(self, entry: Entry) -> None:
-        """Nothing will be said in the thread of a message that was never to be seen."""
-        if entry.kind is EntryKind.VIEW and entry.alert_id is not None:
-            async with self._database.transaction() as connection:
-                await outbox.settle_lines(connection, entry.alert_id, entry.key)
+    async def _settle(self, entry: Entry) -> None:
+        """Nothing is to be said. The message of a group may stand for this one, which changed while it joined."""
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            await outbox.record(self._database, connection, entry, None, now)
+            if entry.kind is not EntryKind.VIEW or entry.alert_id is None:
+                return
+            await outbox.settle_lines(connection, entry.alert_id, entry.key)
+            if (member := await groups.member(connection, entry.key)) is not None:
+                await outbox.stale_again(connection, member.key, due_at=now)
 
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""

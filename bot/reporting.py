@@ -25,6 +25,7 @@ from bot.domain.run_filter import RunFilter
 from bot.domain.schedule import Cron, local_day
 from bot.domain.standing import Standing
 from bot.hindsight import trends_of
+from bot.present import Present
 from bot.reports import digest as figures
 from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
@@ -43,9 +44,14 @@ class Reporting:
     """Reads the database and gives figures. `troubles` tells what Tocsin itself cannot do at present."""
 
     database: Database
-    settings: Settings
+    present: Present
     clock: Clock
     troubles: Callable[[], Sequence[str]]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they hold now."""
+        return self.present.settings
 
     async def overview(self) -> Overview:
         """How everything stands now. Raises DatabaseError."""

@@ -13,12 +13,11 @@ from bot.blocks.message import Message
 from bot.blocks.overview import render_heartbeat
 from bot.blocks.patterns import render_patterns
 from bot.blocks.readiness import ReadinessLine, render_readiness
-from bot.config.rulebook import Rulebook
 from bot.config.settings import Settings
 from bot.domain.clock import Clock
 from bot.domain.observation import Observation
 from bot.domain.schedule import Cron, Daily, Every, Schedule
-from bot.judging import judged
+from bot.judging import Asked, judged
 from bot.reporting import Reporting
 from storage import outbox, slots
 from storage.database import Database, DatabaseError
@@ -95,7 +94,7 @@ class ReadinessReports:
 
     database: Database
     channel: str
-    rules: Rulebook
+    rules: Asked
     clock: Clock
     wake: Callable[[], None]
 

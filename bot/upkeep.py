@@ -17,7 +17,7 @@ from bot.config.telling import Retention
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
 from bot.domain.rollup import HOUR, hour_of
-from storage import alerts, open_runs, outbox, rollups, runs, silences, sources
+from storage import alerts, groups, open_runs, outbox, rollups, runs, silences, sources
 from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -62,6 +62,7 @@ class Upkeep:
         async with self._database.transaction() as connection:
             await open_runs.forget(connection, now - _OPEN_KEPT)
             await alerts.forget(connection, now - keep.alerts)
+            await groups.forget(connection)
             await silences.forget(connection, now - keep.alerts)
             await outbox.purge(connection, now - _POSTS_KEPT)
             await open_runs.forget(connection, now - _OPEN_KEPT)

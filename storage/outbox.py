@@ -18,9 +18,10 @@ LEASE = timedelta(seconds=60)
 
 
 class EntryKind(StrEnum):
-    """`view`: an alert's message is stale. `post`: something to say once."""
+    """`view`: an alert's message is stale. `group`: that of many alerts is. `post`: something to say once."""
 
     VIEW = "view"
+    GROUP = "group"
     POST = "post"
 
 
@@ -132,6 +133,22 @@ async def mark_view(
     )
 
 
+async def stale_again(
+    connection: AsyncConnection, key: str, *, due_at: datetime, priority: int | None = None
+) -> None:
+    """Say that a message known by its key must be made true again, at the latest by `due_at`."""
+    waits = outbox.c.state == "pending"
+    values: dict[str, Any] = {
+        "state": "pending",
+        "generation": outbox.c.generation + 1,
+        "due_at": sa.case((sa.and_(waits, outbox.c.due_at < due_at), outbox.c.due_at), else_=due_at),
+        "attempts": sa.case((waits, outbox.c.attempts), else_=0),
+    }
+    if priority is not None:
+        values["priority"] = sa.case((outbox.c.priority < priority, outbox.c.priority), else_=priority)
+    await connection.execute(sa.update(outbox).where(outbox.c.key == key).values(**values))
+
+
 async def add_post(
     database: Database,
     connection: AsyncConnection,
@@ -142,10 +159,13 @@ async def add_post(
     priority: int,
     now: datetime,
     alert_id: int | None = None,
+    root_key: str | None = None,
+    due_at: datetime | None = None,
 ) -> bool:
     """Queue something to say once; False when its key was queued before.
 
-    With an `alert_id` it goes into the thread of that alert's message in this lane, after that message.
+    With an `alert_id` it goes into the thread of that alert's message in this lane, after that message, or
+    into that of the message `root_key`.
     """
     statement = database.insert(outbox).values(
         key=key,
@@ -158,32 +178,33 @@ async def add_post(
         state="pending",
         generation=1,
         created_at=now,
-        due_at=now,
+        due_at=due_at or now,
         attempts=0,
-        root_key=None if alert_id is None else view_key(alert_id, lane),
+        root_key=root_key or (None if alert_id is None else view_key(alert_id, lane)),
     )
     statement = statement.on_conflict_do_nothing(index_elements=["key"])
     return (await connection.execute(statement.returning(outbox.c.id))).scalar_one_or_none() is not None
 
 
 def _claimable(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-    """Pending, due, not leased; a thread line only after the alert's message and the lines before it."""
+    """Pending, due, not leased; what stands in a thread only after its first message and the lines before."""
     earlier = outbox.alias("earlier")
     root = messages.alias("root")
-    is_line = sa.and_(outbox.c.kind == EntryKind.POST.value, outbox.c.alert_id.is_not(None))
+    in_thread = sa.and_(outbox.c.root_key.is_not(None), outbox.c.alert_id.is_not(None))
     has_earlier = sa.exists().where(
         earlier.c.alert_id == outbox.c.alert_id,
         earlier.c.kind == EntryKind.POST.value,
         earlier.c.root_key == outbox.c.root_key,
         earlier.c.state == "pending",
         earlier.c.id < outbox.c.id,
+        outbox.c.kind == EntryKind.POST.value,
     )
     has_root = sa.exists().where(root.c.key == outbox.c.root_key)
     return sa.and_(
         outbox.c.state == "pending",
         outbox.c.due_at <= now,
         sa.or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
-        sa.or_(sa.not_(is_line), sa.and_(has_root, sa.not_(has_earlier))),
+        sa.or_(sa.not_(in_thread), sa.and_(has_root, sa.not_(has_earlier))),
     )
 
 
@@ -398,7 +419,7 @@ async def purge(connection: AsyncConnection, before: datetime) -> None:
         outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
     )
     await connection.execute(sa.delete(outbox).where(old))
-    views = sa.or_(messages.c.key.like("alert:%"), messages.c.key.like("incident-view:%"))
+    views = sa.or_(*(messages.c.key.like(f"{kind}:%") for kind in ("alert", "group", "incident-view")))
     gone = sa.and_(messages.c.posted_at < before, sa.not_(views))
     await connection.execute(sa.delete(messages).where(gone))
 

@@ -30,6 +30,7 @@ from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.incident import WORST_FOR_INCIDENTS, Standing
 from bot.domain.inhibition import MARK
+from bot.domain.override import threshold_field
 from bot.domain.recurrence import Recurrence
 from bot.domain.remedy import Attempt
 from bot.domain.severity import RESPONSE_TIME, Severity
@@ -46,6 +47,7 @@ SEVERITY_EMOJI = {
 _MOST_REASON = 900
 _MOST_DIAGNOSTICS = 3
 _INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
+_CLOSED = {Status.EXPIRED: "Expired", Status.WITHDRAWN: "Closed"}
 _USERS = ("affected_users", "users_affected")
 
 _ONCE = Recurrence(count=1)
@@ -65,6 +67,8 @@ class AlertContext:
     respond_within: timedelta | None = None
     escalates_at: datetime | None = None
     instead_of: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """What was changed of its rule at run time, in words."""
     incident: Standing | None = None
     offers: Sequence[Attempt] = ()
 
@@ -101,6 +105,8 @@ def _headline(alert: Alert, around: AlertContext, *, silenced: bool) -> str:
             return f":white_check_mark: *Resolved: {title}* ({priority}){after}"
         case Status.EXPIRED:
             return f":hourglass: *Expired: {title}* ({priority})"
+        case Status.WITHDRAWN:
+            return f":heavy_minus_sign: *Closed: {title}* ({priority}), no longer asked for"
     if silenced:
         return f":no_bell: *Silenced: {title}* ({priority} {alert.severity.word})"
     if alert.status is Status.ACKNOWLEDGED:
@@ -155,8 +161,10 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
             facts.append(("Silenced because", outside(alert.silence_reason, 300)))
     if not alert.status.is_open and alert.closed_at:
         by = f"by {person(alert.closed_by)}" if alert.closed_by else "by itself"
-        word = "Expired" if alert.status is Status.EXPIRED else "Resolved"
-        facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
+        word = _CLOSED.get(alert.status, "Resolved")
+        facts.append(
+            (word, f"{when(alert.closed_at)} {by if word == 'Resolved' or alert.closed_by else ''}".strip())
+        )
     if alert.status.is_open and alert.firing.held_by:
         facts.append(("Explained by", explained_by(alert.firing.held_by)))
     if alert.status.is_open and firing.flapping:
@@ -203,6 +211,8 @@ def _small_print(alert: Alert, around: AlertContext) -> str:
     if around.instead_of:
         names = escape(", ".join(around.instead_of))
         parts.append(f":warning: meant for {names}, which nothing can be sent to, so it is told here")
+    if alert.status.is_open:
+        parts += around.changed
     return " · ".join(parts)
 
 
@@ -222,6 +232,8 @@ def _buttons(alert: Alert, around: AlertContext, *, silenced: bool) -> list[Bloc
     notes = [("Resolve with a note…", f"resolve:{number}"), ("History", f"history:{number}")]
     if not acknowledged:
         notes.insert(0, ("Acknowledge with a note…", f"acknowledge:{number}"))
+    if threshold_field(alert) is not None:
+        notes.append(("Change threshold…", f"threshold:{number}"))
     return [
         first,
         button("Resolve", "alert:resolve", number),
@@ -281,6 +293,7 @@ _LINES = {
     EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
     EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
+    EventKind.WITHDRAWN: ":heavy_minus_sign: Closed",
     EventKind.INCIDENT: ":fire: {who} made this part of an incident",
     EventKind.REMEDY: ":wrench: Recovery",
     EventKind.REMEDY_APPROVED: ":wrench: {who} approved the recovery",

@@ -178,6 +178,19 @@ def overflow(action_id: str, options: Iterable[tuple[str, str]]) -> Block:
     }
 
 
+def select(placeholder: str, action_id: str, options: Iterable[tuple[str, str]]) -> Block:
+    """A menu of one up to a hundred (text, value) options."""
+    return {
+        "type": "static_select",
+        "action_id": action_id,
+        "placeholder": {"type": "plain_text", "text": placeholder[:150]},
+        "options": [
+            {"text": {"type": "plain_text", "text": text[:75]}, "value": value[:150]}
+            for text, value in list(options)[:100]
+        ],
+    }
+
+
 def actions(block_id: str, elements: Iterable[Block]) -> Block:
     """A row of up to 25 elements."""
     return {"type": "actions", "block_id": block_id[:255], "elements": list(elements)[:25]}

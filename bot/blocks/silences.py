@@ -176,6 +176,8 @@ def _line(alert: Alert) -> str:
     title = f"{alert.severity.priority} {outside(alert.firing.title, 120)}"
     if alert.status is Status.EXPIRED:
         return f":hourglass: {title}: nothing more was heard of it · #{alert.id}"
+    if alert.status is Status.WITHDRAWN:
+        return f":heavy_minus_sign: {title}: closed, no longer asked for · #{alert.id}"
     if alert.closed_at is not None:
         lasted = spell(alert.closed_at - alert.opened_at)
         return f":white_check_mark: {title}: resolved after {lasted} · #{alert.id}"

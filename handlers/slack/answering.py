@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.blocks.detail import render_check, render_job
 from bot.blocks.duty import render_oncall
 from bot.blocks.message import Block, Message, actions, button, context, outside, section
+from bot.blocks.overrides import with_changes
 from bot.blocks.overview import alert_line, render_heartbeat, render_overview, verdict
 from bot.blocks.patterns import render_patterns
 from bot.blocks.runs import render_runs
@@ -39,6 +40,9 @@ WORDS = (
     "oncall",
     "patterns",
     "thresholds",
+    "set",
+    "unset",
+    "overrides",
     "help",
     HEARTBEAT,
 )
@@ -52,6 +56,8 @@ class Answering:
     settings: Settings
     reporting: Reporting
     clock: Clock
+    changed: Callable[[Source], Sequence[str]] = lambda _source: ()
+    """What was changed of a check or a job at run time, in words."""
 
     async def answer(self, word: str, text: str) -> Message:
         """The answer to `word` (empty: the first of `text`); nonsense is answered with what would be understood."""
@@ -67,7 +73,7 @@ class Answering:
                 return await self._alerts()
             case "oncall" | "on-call":
                 return self.oncall()
-            case "silence" | "silences" | "incident" | "incidents":
+            case "silence" | "silences" | "incident" | "incidents" | "set" | "unset" | "overrides":
                 return self.help(f"Ask with the command: `/{self.settings.slack.command_prefix} {word}`.")
             case "patterns":
                 return await self._patterns(text)
@@ -125,8 +131,8 @@ class Answering:
         exact = name.lower().startswith(text.strip().strip('`"').lower())
         note = "" if exact else f"You wrote `{outside(text.strip(), 60)}`; this is `{outside(name, 100)}`."
         if source.kind is SourceKind.JOB:
-            return render_job(await self.reporting.job(name), note)
-        return render_check(await self.reporting.check(name), note)
+            return with_changes(render_job(await self.reporting.job(name), note), self.changed(source))
+        return with_changes(render_check(await self.reporting.check(name), note), self.changed(source))
 
     async def _logs(self, text: str) -> Message:
         async with self.database.snapshot() as connection:
@@ -190,6 +196,8 @@ class Answering:
             f"`/{prefix} incident list` the incidents; `/{prefix} incident report 3` sends a report as a file",
             f"`/{prefix} patterns 30d` when and about what alerts came",
             f"`/{prefix} thresholds` which limits the last 30 days speak for",
+            f"`/{prefix} set host.cpu_percent 90 because …` change a setting while I run; `unset` takes it back",
+            f"`/{prefix} overrides` what is changed, by whom and why; `overrides yaml` to put it into the file",
             f"`/{prefix} alert P2 checkout is slow` raise an alert by hand",
             f"`{HEARTBEAT}` in any channel I am in: whether all is well",
         ]

@@ -22,7 +22,8 @@ COMMANDS = (
     Command(
         ending="",
         description="How things stand, and everything else Tocsin can do",
-        usage_hint="status | logs | alerts | alert | silence | silences | oncall | patterns | thresholds | help",
+        usage_hint="status | logs | alerts | alert | silence | silences | oncall | patterns | thresholds | set | "
+        "overrides | help",
     ),
     Command(
         ending="-status",

@@ -24,13 +24,15 @@ from bot.domain.run_filter import RunFilter
 from bot.raising import Raising
 from bot.remedying import Remedying
 from bot.scheduled import post_payload
-from handlers.slack import modals, raising
+from handlers.slack import modals, overriding, raising
 from handlers.slack.answering import HEARTBEAT, Answering
 from handlers.slack.definitions import COMMAND_PATTERN, word_of
+from handlers.slack.groups import GroupDesk
 from handlers.slack.incidents import WINDOWS as INCIDENT_WINDOWS
 from handlers.slack.incidents import WORDS as INCIDENT_WORDS
 from handlers.slack.incidents import IncidentDesk, incident_trouble
 from handlers.slack.modals import Origin
+from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People
 from handlers.slack.raising import Raiser
 from handlers.slack.run_window import RunWindow
@@ -65,6 +67,8 @@ class Listeners:
         raised: Raising,
         people: People,
         silences: SilenceDesk,
+        settings: SettingsDesk,
+        groups: GroupDesk,
         incidents: IncidentDesk,
         clock: Clock,
         wake: Callable[[], None],
@@ -77,6 +81,8 @@ class Listeners:
         self._answering = answering
         self._people = people
         self._silences = silences
+        self._settings = settings
+        self._groups = groups
         self._incidents = incidents
         self._clock = clock
         self._wake = wake
@@ -163,6 +169,8 @@ class Listeners:
         first, rest = first_word(word, text)
         if first in WORDS:
             return await self._silences.command(first, rest, body)
+        if first in overriding.WORDS:
+            return await self._settings.command(first, rest, body)
         if first in INCIDENT_WORDS:
             return await self._incidents.command(rest, body)
         return await self._answering.answer(word, text)
@@ -186,10 +194,14 @@ class Listeners:
             self._start(self._ask(value, body, respond), tell)
         elif kind == "silence":
             self._start(self._change_silence(name, value, body, respond, tell), tell)
+        elif kind == "override":
+            self._start(self._change_setting(name, value, body, respond, tell), tell)
         elif kind == "incident":
             self._start(self._incidents.press(value, body, tell), tell)
         elif kind == "run":
             self._start(self._show_run(name, value, body, tell), tell)
+        elif kind == "group" and self._is_new(body):
+            self._start(self._groups.press(name, value, body, tell), tell)
         elif kind == "alert":
             self._start(self._act(name, value, body, tell), tell)
         elif kind == "remedy":
@@ -214,6 +226,13 @@ class Listeners:
         self, name: str, value: str, body: Body, respond: Any, tell: Callable[[str], Awaitable[None]]
     ) -> None:
         message = await self._silences.press(name, value, body, tell)
+        if message is not None:
+            await _respond(respond, message, replace_original=True)
+
+    async def _change_setting(
+        self, name: str, value: str, body: Body, respond: Any, tell: Callable[[str], Awaitable[None]]
+    ) -> None:
+        message = await self._settings.press(name, value, body, tell)
         if message is not None:
             await _respond(respond, message, replace_original=True)
 
@@ -249,6 +268,9 @@ class Listeners:
             return
         if name != "history" and (no := await self._people.refusal(_PERMISSION.get(name, name), body)):
             await tell(f":lock: {no}")
+            return
+        if name == "threshold":
+            await self._settings.open(alert, body)
             return
         if name == "incident":
             await self._incidents.press_alert(alert, body, tell)
@@ -287,6 +309,7 @@ class Listeners:
                 events = await alerts.history(connection, alert.id)
                 began = await history.beginnings(connection, alert.fingerprint, self._clock() - lately.WINDOW)
             again = lately.recurrence(began, self._answering.settings.timezone).words()
+            again = " · ".join(filter(None, [again, *self._settings.overriding.lines_of(alert)]))
             view = modals.history_modal(alert, events, origin, again)
         else:
             view = modals.note_modal(name, alert, origin)
@@ -314,8 +337,8 @@ class Listeners:
     # Windows ----------------------------------------------------------------------------------------------
 
     async def _on_view(self, ack: Any, body: Body, view: Body) -> None:
-        if view.get("callback_id") == WINDOW:
-            await self._on_silence_window(ack, body, view)
+        if view.get("callback_id") in (WINDOW, overriding.WINDOW):
+            await self._on_checked_window(ack, body, view)
             return
         await ack()
         if body.get("type") != "view_submission":
@@ -338,26 +361,30 @@ class Listeners:
 
         self._start(self._submit(str(view.get("callback_id")), origin, view, body, tell), tell)
 
-    async def _on_silence_window(self, ack: Any, body: Body, view: Body) -> None:
+    async def _on_checked_window(self, ack: Any, body: Body, view: Body) -> None:
         """What cannot be read is said in the window, which stays open."""
         if body.get("type") != "view_submission":
             await ack()
             return
         user = str(body["user"]["id"])
+        desk: SilenceDesk | SettingsDesk = self._silences
+        block = "match"
+        if view["callback_id"] == overriding.WINDOW:
+            desk, block = self._settings, "value"
 
         async def tell(text: str) -> None:
             await self._client.chat_postEphemeral(channel=channel_of(view), user=user, text=text)
 
         try:
-            wrong = await self._silences.mistakes(view)
+            wrong = await desk.mistakes(view)
         except (DatabaseError, OSError) as error:
             log.error("request_failed", reason=str(getattr(error, "orig", None) or error))
-            wrong = {"match": "Tocsin cannot use its database at present. Nothing was changed; try again."}
+            wrong = {block: "Tocsin cannot use its database at present. Nothing was changed; try again."}
         if wrong:
             await ack(response_action="errors", errors=wrong)
             return
         await ack()
-        self._start(self._silences.submit(view, body), tell)
+        self._start(desk.submit(view, body), tell)
 
     def _submit_incident(self, view: Body, body: Body) -> None:
         async def tell(text: str) -> None:
@@ -448,7 +475,7 @@ class Listeners:
         await self._client.views_publish(user_id=user, view=view)
 
 
-_PERMISSION = {"unacknowledge": "acknowledge", "unsilence": "silence"}
+_PERMISSION = {"unacknowledge": "acknowledge", "unsilence": "silence", "threshold": overriding.PERMISSION}
 _SLACK_TROUBLES = {
     "expired_trigger_id": "Slack gave up waiting for the window; press the button again.",
     "exchanged_trigger_id": "",

@@ -20,7 +20,11 @@ from bot.domain.oncall import Rotation, on_call
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = timedelta(minutes=5)
-_WORDS = {"incident": "open, join or close incidents", "remedy": "run remedies"}
+_WORDS = {
+    "incident": "open, join or close incidents",
+    "remedy": "run remedies",
+    "configuration": "change settings",
+}
 
 
 class People:
