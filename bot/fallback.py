@@ -39,7 +39,7 @@ class Fallback:
         if not self.names or since is None or now - since < PATIENCE:
             return
         async with self.database.snapshot() as connection:
-            waiting = await destinations.unheard(connection, SLACK)
+            waiting = await destinations.unheard(connection, SLACK, since)
         note = f"Slack cannot be reached since {since.astimezone(self.zone):%H:%M %Z}"
         handed = [await self._hand_over(alert_id, note, now) for alert_id in waiting]
         if any(handed):

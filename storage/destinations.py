@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 from storage.outbox import EntryKind
+from storage.tables import alert_group_members, alerts, messages, outbox
 from storage.tables import destination_troubles as troubles
-from storage.tables import messages, outbox
 
 
 async def refuses(
@@ -58,24 +58,38 @@ async def settle(connection: AsyncConnection, ids: Sequence[int]) -> None:
     )
 
 
-async def unheard(connection: AsyncConnection, destination: str) -> list[int]:
-    """Alerts of which something that calls people waits for a destination: a first word, or a loud line."""
+async def unheard(connection: AsyncConnection, destination: str, since: datetime | None = None) -> list[int]:
+    """Alerts of which something that calls people waits for a destination: a first word, or a loud line.
+
+    Of a group whose message stands and waits to be edited, those that began `since` an instant; all unless set.
+    """
     told = sa.exists().where(messages.c.key == outbox.c.key)
     query = (
-        sa.select(outbox.c.alert_id, outbox.c.kind, outbox.c.payload, told.label("told"))
-        .where(
-            outbox.c.state == "pending",
-            outbox.c.destination == destination,
-            outbox.c.alert_id.is_not(None),
-        )
+        sa.select(outbox.c.key, outbox.c.alert_id, outbox.c.kind, outbox.c.payload, told.label("told"))
+        .where(outbox.c.state == "pending", outbox.c.destination == destination)
         .order_by(outbox.c.priority, outbox.c.id)
     )
-    found = [
-        int(row.alert_id)
-        for row in await connection.execute(query)
-        if (not row.told if row.kind == EntryKind.VIEW.value else row.payload.get("loud"))
-    ]
+    found: list[int] = []
+    for row in (await connection.execute(query)).all():
+        if row.kind == EntryKind.GROUP.value:
+            found += await _members(connection, int(row.key.split(":")[1]), since if row.told else None)
+        elif row.alert_id is not None and (
+            not row.told if row.kind == EntryKind.VIEW.value else row.payload.get("loud")
+        ):
+            found.append(int(row.alert_id))
     return list(dict.fromkeys(found))
+
+
+async def _members(connection: AsyncConnection, group_id: int, since: datetime | None) -> list[int]:
+    query = (
+        sa.select(alerts.c.id)
+        .join(alert_group_members, alert_group_members.c.alert_id == alerts.c.id)
+        .where(alert_group_members.c.group_id == group_id, alerts.c.closed_at.is_(None))
+        .order_by(alerts.c.severity, alerts.c.id)
+    )
+    if since is not None:
+        query = query.where(alerts.c.opened_at >= since)
+    return list(await connection.scalars(query))
 
 
 async def revive(connection: AsyncConnection, destinations: Collection[str], now: datetime) -> None:

@@ -317,6 +317,23 @@ async def test_what_slack_said_first_the_fallback_leaves_unsaid(tmp_path: Path) 
         assert out.mail.mails == []
 
 
+async def test_without_slack_a_storm_leaves_by_the_fallback_each_once(tmp_path: Path) -> None:
+    async with outside(tmp_path, FALLING) as out:
+        told = out.told
+        told.workspace.outage()
+        for number in range(7):
+            await told.run(f"job_{number}", "ERROR", exit_code=4)
+        await told.see(lambda: told.tocsin.notifier.silent_since is not None)
+        told.skip(2 * MINUTE)
+        for _ in range(2):
+            await told.tocsin.fallback.tick()
+            await told.settle()
+        assert sorted(out.mail.subjects) == [f"[P2] Bad: job_{number}" for number in range(7)]
+        told.workspace.clear_faults()
+        told.skip(MINUTE)
+        await told.see(lambda: told.tocsin.notifier.silent_since is None)
+
+
 async def test_without_slack_nobody_is_told_twice_who_is_told_anyway(tmp_path: Path) -> None:
     config = FALLING + "routes: [{to: [slack, email]}]\n"
     async with outside(tmp_path, config) as out:
