@@ -63,10 +63,12 @@ from bot.why import Explaining, Looking
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
 from handlers.http.audit import AuditApi
+from handlers.http.hooks import Hooks
 from handlers.http.incidents import IncidentApi
 from handlers.http.overrides import OverrideApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
+from handlers.http.sentry import SentryHook
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
 from handlers.slack.alert_desk import AlertDesk
@@ -267,6 +269,8 @@ class Tocsin:
                 RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
                 AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
                 AuditApi(database=self.database),
+                Hooks(raising=self.raising, clock=clock),
+                SentryHook(raising=self.raising, secret=settings.http.sentry_secret),
             ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.domain.alert import Alert, fingerprint
 from bot.domain.clock import Clock
-from bot.domain.observation import cleaned
+from bot.domain.observation import Observation, cleaned
 from bot.domain.raised import RaisedAlert, observation_of, rules_of
 from bot.monitoring import Monitoring
 from storage import alerts
@@ -29,8 +31,19 @@ class Raising:
 
         Raises DatabaseError, OSError.
         """
-        observation = cleaned(observation_of(raised, self.clock()))
-        await self.monitoring.record(observation, rules_of(raised, dedupe=self.dedupe, expire=self.expire))
+        observation = await self._record(raised)
         key = fingerprint(raised.alert_type, observation.resource)
         async with self.database.snapshot() as connection:
             return await alerts.newest(connection, key)
+
+    async def take_all(self, raised: Iterable[RaisedAlert]) -> None:
+        """Record many in their order; returns after the last commit. Raises DatabaseError, OSError.
+
+        After an error some may be recorded, and all can be given again.
+        """
+        await asyncio.gather(*[self._record(each) for each in raised])
+
+    async def _record(self, raised: RaisedAlert) -> Observation:
+        observation = cleaned(observation_of(raised, self.clock()))
+        await self.monitoring.record(observation, rules_of(raised, dedupe=self.dedupe, expire=self.expire))
+        return observation

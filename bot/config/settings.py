@@ -124,6 +124,9 @@ class Http(Section):
     url: str | None = Field(default=None, description="the address people reach it at, for links")
     token: OptionalSecret = Field(default=None, description="the bearer token of the API")
     ping_key: OptionalSecret = Field(default=None, description="the key of ping addresses by name")
+    sentry_secret: OptionalSecret = Field(
+        default=None, description="the client secret of Sentry's integration, for `/hooks/sentry`"
+    )
     dashboard: Annotated[Literal["open", "token"], BeforeValidator(_open_or_token)] = Field(
         default="token",
         description="`open` shows the dashboard to everyone who reaches it; `token` asks for the token",

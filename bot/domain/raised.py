@@ -29,6 +29,7 @@ class RaisedAlert:
     """What was said of a problem. `alert_type` and `resource` make two of them the same problem.
 
     Without a `severity` it follows from the figures (requirement MH3). `over`: the problem has gone away.
+    `expire_after`: how soon a source that falls silent has its alert closed; the file's default unless set.
     """
 
     alert_type: str
@@ -45,6 +46,7 @@ class RaisedAlert:
     stack_trace: str | None = None
     runbook: str | None = None
     over: bool = False
+    expire_after: timedelta | None = None
 
     @property
     def judged(self) -> Severity:
@@ -91,7 +93,7 @@ def rules_of(raised: RaisedAlert, *, dedupe: timedelta, expire: timedelta | None
         runbook=raised.runbook,
         recommendations=raised.recommendations or (_ADVICE if raised.category == "application" else ()),
         dedupe=dedupe,
-        expire=expire or LASTS,
+        expire=raised.expire_after or expire or LASTS,
     )
     return (RuleGroup(rules=(rule,)),)
 

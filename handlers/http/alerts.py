@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from bot.domain.severity import Severity, parse_severity
 from bot.raising import Raising
 from checks.options import parse_duration
 from handlers.http.answers import answer, mistakes, refusal
-from handlers.http.bodies import Unreadable, read_body
+from handlers.http.bodies import read_json
 from storage import alerts
 from storage.alerts import AlertFilter
 from storage.database import Database
@@ -100,7 +99,7 @@ class AlertsApi:
 
     async def post(self, request: web.Request) -> web.Response:
         """One alert or an array; each is taken or refused by itself, and answered after the commit."""
-        body = await _json(request)
+        body = await read_json(request)
         items = body if isinstance(body, list) else [body]
         if len(items) > MOST_ALERTS:
             return refusal(413, f"send at most {MOST_ALERTS} alerts at once")
@@ -149,7 +148,7 @@ class AlertsApi:
     async def act(self, request: web.Request) -> web.Response:
         """What the buttons do; 409 with the reason when it changes nothing."""
         number, act = int(request.match_info["number"]), request.match_info["act"]
-        body = await _json(request) if request.can_read_body else {}
+        body = await read_json(request) if request.can_read_body else {}
         try:
             given = ActionPayload.model_validate(body)
         except ValidationError as error:
@@ -175,21 +174,6 @@ class AlertsApi:
             ),
             "unsilence": lambda number: self.alerting.unsilence(number, by, api),
         }
-
-
-async def _json(request: web.Request) -> Any:
-    """The body. Raises HTTPBadRequest naming the place where it is not JSON."""
-    try:
-        return json.loads((await read_body(request)).decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        reason = f"the body is not JSON: {error.msg} at character {error.pos}"
-    except UnicodeDecodeError as error:
-        reason = f"the body is not UTF-8 (byte {error.start})"
-    except Unreadable as error:
-        reason = str(error)
-    except (ValueError, RecursionError):
-        reason = "the body holds a number too long or is nested too deeply"
-    raise web.HTTPBadRequest(reason=reason)
 
 
 def _filter(query: Mapping[str, str]) -> AlertFilter:

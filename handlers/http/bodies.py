@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import zlib
+from typing import Any
 
 from aiohttp import web
 
@@ -23,6 +25,21 @@ async def read_body(request: web.Request) -> bytes:
     if encoding not in ("gzip", "x-gzip"):
         raise web.HTTPUnsupportedMediaType(reason="send the body as it is, or with Content-Encoding: gzip")
     return _inflated(body, request.client_max_size)
+
+
+async def read_json(request: web.Request) -> Any:
+    """The body as JSON. Raises HTTPBadRequest naming the place where it is none, and what `read_body` raises."""
+    try:
+        return json.loads((await read_body(request)).decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        reason = f"the body is not JSON: {error.msg} at character {error.pos}"
+    except UnicodeDecodeError as error:
+        reason = f"the body is not UTF-8 (byte {error.start})"
+    except Unreadable as error:
+        reason = str(error)
+    except (ValueError, RecursionError):
+        reason = "the body holds a number too long or is nested too deeply"
+    raise web.HTTPBadRequest(reason=reason)
 
 
 def _inflated(body: bytes, most: int) -> bytes:

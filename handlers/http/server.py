@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
@@ -13,6 +12,7 @@ from pydantic import SecretStr
 
 import bot
 from handlers.http.answers import TRY_AGAIN, UNWRITABLE, answer, refusal
+from handlers.http.credentials import HOOKS, PUSH, SIGNED, carries
 from handlers.http.pings import PREFIX
 from storage.database import DatabaseError, is_about_content
 
@@ -96,13 +96,14 @@ class HttpServer:
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith("/api/"):
+        if not request.path.startswith(("/api/", HOOKS)) or request.path in SIGNED:
             return await handler(request)
         if not self._token:
             return refusal(401, "the API is closed until http.token is set in tocsin.yml")
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), self._token.encode()):
-            return refusal(401, "send the header Authorization: Bearer <http.token>")
+        basic = request.path == PUSH or request.path.startswith(HOOKS)
+        if not carries(request.headers.get("Authorization", ""), self._token, basic=basic):
+            ways = ", or Basic authorization with it as the password" if basic else ""
+            return refusal(401, f"send the header Authorization: Bearer <http.token>{ways}")
         return await handler(request)
 
     async def _get_health(self, _request: web.Request) -> web.Response:
