@@ -28,7 +28,7 @@ class Sample:
         return usual if self.words is None else self.words
 
     def number(self, usual: float) -> float:
-        return usual if self.figure is None else self.figure
+        return usual if self.figure is None else float(self.figure)
 
     def count(self, usual: int) -> int:
         return int(self.number(usual))

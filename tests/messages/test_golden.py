@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import bot.blocks
+import bot.demo
 import handlers.slack
 from bot.blocks import remedies
 from bot.blocks.message import Message
@@ -20,6 +23,7 @@ from tests.messages.catalogue import CATALOGUE
 from tests.messages.golden import FOLDER, dumped, path_of
 from tests.messages.kinds import USUAL
 
+EMOJI = Path(bot.demo.__file__).parent / "workspace" / "page" / "emoji.js"
 AGAIN = "look at it, then run: python -m tests.messages --write"
 _WINDOWS = ("_modal", "_window", "_view")
 
@@ -51,6 +55,13 @@ def test_the_top_level_text_alone_says_what_matters(name: str) -> None:
     assert isinstance(found, Message)
     text = found.payload()["text"]
     assert [part for part in CATALOGUE[name].says if part not in text] == [], text
+
+
+def test_the_workspace_can_draw_every_emoji_there_is_in_a_message() -> None:
+    """Not every machine has a font with emoji."""
+    drawn = set(re.findall(r"(\w+): ", EMOJI.read_text("utf-8")))
+    used = {name for kind in CATALOGUE.values() for name in re.findall(r":([a-z_]{3,}):", dumped(kind))}
+    assert used <= drawn, used - drawn
 
 
 def test_the_page_shows_every_kind() -> None:

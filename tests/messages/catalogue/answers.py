@@ -84,7 +84,7 @@ def _check(s: Sample) -> Message:
 @kind("status-job", "`/tocsin-status parse_orders`: one job", render_job, says=("parse_orders", "Duration"))
 def _job(s: Sample) -> Message:
     name = s.text("parse_orders")
-    runs = s.many(20, lambda number: _run(s, number))[::-1]
+    runs = s.many(20, lambda number: _run(s, number))[:20][::-1]
     return render_job(
         JobDetail(
             name=name, at=LATER, zone=UTC, standing=standing(s, name, State.OK, "SUCCESS", SourceKind.JOB), runs=runs,
@@ -108,9 +108,9 @@ def _run(s: Sample, number: int) -> Run:
 
 
 @kind("logs", "`/tocsin-logs parse_orders`: runs, newest first", render_runs,
-      says=("parse_orders", "1,201", "disk full"))  # fmt: skip
+      says=("parse_orders", "rows_processed 1201", "disk full"))  # fmt: skip
 def _logs(s: Sample) -> Message:
-    runs = s.many(10, lambda number: _run(s, number))
+    runs = s.many(10, lambda number: _run(s, number))[:10]
     place = runs[-1].cursor if runs else None
     return render_runs(RunPage(runs=runs, older=place, newer=place), RunFilter(job=s.text("parse_orders") or None), "tocsin")
 
@@ -157,7 +157,7 @@ def _patterns(s: Sample) -> Message:
 def _thresholds(s: Sample) -> Message:
     def advice(number: int) -> Advice:
         about = Measured(
-            path=("checks", s.text(("host", "payments")[(number - 1) % 2])),
+            path=(f"{s.text(('host', 'payments')[(number - 1) % 2])}{number if s.words is not None else ''}",),
             field=s.text(("cpu_percent", "latency_ms")[(number - 1) % 2]),
             limits=((Severity.HIGH, s.number(80.0)),),
         )
