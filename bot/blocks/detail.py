@@ -36,8 +36,8 @@ from bot.reports.overview import worst
 from checks.result import State
 
 _RAN = {RunStatus.SUCCESS: "succeeded", RunStatus.ERROR: "failed", RunStatus.TIMEOUT: "timed out"}
-_MOST_RESOURCES, _MOST_FIGURES, _LONGEST = timedelta.max.total_seconds() / 2  # a duration may be reported as any number
-_MOST_ALERTS = 5, 12, 10
+_MOST_RESOURCES, _MOST_FIGURES, _MOST_ALERTS = 5, 12, 10
+_LONGEST = timedelta.max.total_seconds() / 2  # a duration may be reported as any number
 _FAR = 3
 _USUAL_CHARTS = ("response_time_ms", "latency_ms", "duration_ms", "cpu_percent")
 
