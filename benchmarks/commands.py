@@ -110,8 +110,8 @@ async def tocsin(database: str, checks: int) -> AsyncIterator[Side]:
             "SLACK_APP_TOKEN": workspace.app_token,
             "SLACK_API_URL": workspace.api_url,
         }
-        listed = "\n".join(f"  check_{n:03}: {{type: disk, path: /, every: 1d}}" for n in range(checks))
-        config = f"name: Bench\ndatabase: '{database}'\nretention: {{runs: 3650d}}\nchecks:\n{listed}\n"
+        listed = "\n".join(f"  check_{n:03}: {{type: file, path: {__file__}, every: 1d}}" for n in range(checks))
+        config = f"name: Bench\ndatabase: '{database}'\nhttp: {{bind: '127.0.0.1:0'}}\nretention: {{runs: 3650d}}\nchecks:\n{listed}\n"
         bot = Tocsin(parse(config.encode(), "tocsin.yml", environ))
         await bot.start()
         running = asyncio.create_task(bot.run())
