@@ -28,6 +28,7 @@ from bot.config import parse
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.run import Run, RunStatus, search_text
 from bot.domain.run_filter import RunFilter
+from bot.present import Present
 from bot.reporting import Reporting
 from checks.result import State
 from handlers.slack.answering import Answering
@@ -103,7 +104,7 @@ class Bench:
         config = f"database: '{address}'\n".encode()
         settings = parse(config, "tocsin.yml", {}, tokens_needed=False)
         reporting = Reporting(
-            database=self.database, settings=settings, clock=lambda: NOW, troubles=lambda: ()
+            database=self.database, present=Present.of(settings), clock=lambda: NOW, troubles=lambda: ()
         )
         self.answering = Answering(
             database=self.database, settings=settings, reporting=reporting, clock=lambda: NOW

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from bot.announcing import Announcer
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Refusal
+from bot.domain.audit import Via
 from bot.domain.clock import Clock
 from bot.silencing import Silencing, UnknownAlert
 from storage import alerts, outbox
@@ -35,24 +36,30 @@ class Alerting:
     clock: Clock
     wake: Callable[[], None]
 
-    async def acknowledge(self, alert_id: int, who: str, note: str | None = None) -> Change | Refusal:
-        return await self._change(alert_id, lambda alert, now: lifecycle.acknowledge(alert, who, note, now))
+    async def acknowledge(
+        self, alert_id: int, who: str, note: str | None = None, via: Via = Via.SLACK
+    ) -> Change | Refusal:
+        return await self._change(
+            alert_id, lambda alert, now: lifecycle.acknowledge(alert, who, note, now), via
+        )
 
-    async def unacknowledge(self, alert_id: int, who: str) -> Change | Refusal:
-        return await self._change(alert_id, lambda alert, now: lifecycle.unacknowledge(alert, who, now))
+    async def unacknowledge(self, alert_id: int, who: str, via: Via = Via.SLACK) -> Change | Refusal:
+        return await self._change(alert_id, lambda alert, now: lifecycle.unacknowledge(alert, who, now), via)
 
-    async def resolve(self, alert_id: int, who: str, note: str | None = None) -> Change | Refusal:
-        return await self._change(alert_id, lambda alert, now: lifecycle.resolve(alert, who, note, now))
+    async def resolve(
+        self, alert_id: int, who: str, note: str | None = None, via: Via = Via.SLACK
+    ) -> Change | Refusal:
+        return await self._change(alert_id, lambda alert, now: lifecycle.resolve(alert, who, note, now), via)
 
     async def silence(
-        self, alert_id: int, who: str, length: timedelta, reason: str | None = None
+        self, alert_id: int, who: str, length: timedelta, reason: str | None = None, via: Via = Via.SLACK
     ) -> Change | Refusal:
         """Keep this problem quiet for a time, also if it ends and begins again meanwhile."""
-        return await self.silencing.silence_alert(alert_id, who, length, reason)
+        return await self.silencing.silence_alert(alert_id, who, length, reason, via)
 
-    async def unsilence(self, alert_id: int, who: str) -> Change | Refusal:
+    async def unsilence(self, alert_id: int, who: str, via: Via = Via.SLACK) -> Change | Refusal:
         """Let it be heard again."""
-        return await self.silencing.unsilence_alert(alert_id, who)
+        return await self.silencing.unsilence_alert(alert_id, who, via)
 
     async def show_again(self, alert_id: int) -> None:
         """Make an alert's message true, after somebody pressed a button that it should not have had."""
@@ -83,18 +90,18 @@ class Alerting:
                 await self.announcer.store(connection, change, now)
 
     async def _change(
-        self, alert_id: int, transition: Callable[[Alert, datetime], Change | Refusal]
+        self, alert_id: int, transition: Callable[[Alert, datetime], Change | Refusal], via: Via
     ) -> Change | Refusal:
         """Load, decide, store; again when somebody else was faster."""
         for _ in range(_TRIES):
             try:
-                return await self._change_once(alert_id, transition)
+                return await self._change_once(alert_id, transition, via)
             except StaleAlert:
                 continue
         raise StaleAlert(f"alert {alert_id} keeps changing")
 
     async def _change_once(
-        self, alert_id: int, transition: Callable[[Alert, datetime], Change | Refusal]
+        self, alert_id: int, transition: Callable[[Alert, datetime], Change | Refusal], via: Via
     ) -> Change | Refusal:
         now = self.clock()
         async with self.database.transaction() as connection:
@@ -104,6 +111,6 @@ class Alerting:
             change = transition(alert, now)
             if isinstance(change, Refusal):
                 return change
-            stored = await self.announcer.store(connection, change, now)
+            stored = await self.announcer.store(connection, change, now, via)
         self.wake()
         return Change(alert=stored, events=change.events)

@@ -9,17 +9,20 @@ from typing import Any
 
 from bot.blocks.incidents import render_incident_line
 from bot.domain.alert import Alert, Change, Event, EventKind
+from bot.domain.audit import Via, deed_of
 from bot.domain.escalation import follow
 from bot.domain.plan import Plan
 from bot.domain.route import Place, Routing
 from bot.domain.severity import Severity
-from storage import alerts, decisions, escalations, outbox, silences
+from storage import alerts, audit, decisions, escalations, groups, outbox, silences
 from storage.database import Connection, Database
 from storage.decisions import Told
 from storage.outbox import Lane
 
 _REFRESH_AT_LEAST = timedelta(seconds=60)
 _REFRESH_AT_MOST = timedelta(minutes=30)
+_GROUP_REFRESH = timedelta(seconds=2)
+_GROUP_LINES = timedelta(seconds=20)  # so that a thousand escalations at once become one line
 _ROUTES_ANEW = frozenset({EventKind.FIRED, EventKind.REOPENED, EventKind.SEVERITY})
 
 
@@ -38,15 +41,22 @@ class Announcer:
         """The plan, or the plan of a file that says nothing."""
         return self.plan or Plan(channel=self.channel)
 
-    async def store(self, connection: Connection, change: Change, now: datetime) -> Alert:
-        """Save the alert, its history and the entries for its views; route and escalate it. Raises StaleAlert."""
+    async def store(
+        self, connection: Connection, change: Change, now: datetime, via: Via = Via.SLACK
+    ) -> Alert:
+        """Save the alert, its history and the entries for its views; route and escalate it. Raises StaleAlert.
+
+        What a person did goes into the audit history; `via` is from where they did it.
+        """
         alert = await alerts.save(connection, change.alert)
         await alerts.add_events(connection, alert.id, change.events)
+        for deed in filter(None, (deed_of(event, alert, via) for event in change.events)):
+            await audit.add(connection, deed)
         told = await self._route(connection, alert, change.events, now)
         if change.events or change.urgent:
             await self._escalate(connection, alert, told.routing, now)
         places = await self._shown(connection, alert, told)
-        await self._mark(connection, alert, places, now, urgent=change.urgent)
+        await self._mark(connection, alert, places, now, urgent=change.urgent, is_new=change.alert.id == 0)
         if self.follow is not None:
             await self.follow(connection, alert, change, now)
         for number, event in enumerate(change.events):
@@ -76,10 +86,16 @@ class Announcer:
         """Queue a line for the alert's thread in a place; False when its key was queued before.
 
         A `loud` one names `mentions`, and of a P1 or P2, or a recovery that failed, it shows in the channel as well.
+        Where a group's message stands for the alert only loud lines and a new P1 go into its thread; its list
+        shows the rest.
         """
         lane = lane_of(place)
         if place.incident is not None:
             return await self._add_incident_line(connection, alert, event, place, key, now, mentions)
+        member = await groups.member(connection, outbox.view_key(alert.id, lane))
+        worsened = event.kind is EventKind.SEVERITY and alert.severity is Severity.CRITICAL
+        if member is not None and not (loud or worsened):
+            return True
         payload: dict[str, Any] = {
             "event": {"kind": event.kind.value, "at": event.at.isoformat(), "text": event.text,
                       "actor": event.actor},
@@ -97,6 +113,8 @@ class Announcer:
             payload=payload,
             priority=view_priority(alert.severity, urgent=True) + 5,
             now=now,
+            root_key=None if member is None else member.key,
+            due_at=now if member is None else now + _GROUP_LINES,
         )
 
     async def _add_incident_line(
@@ -125,7 +143,9 @@ class Announcer:
     async def _is_loud(self, connection: Connection, alert: Alert, event: Event, place: Place) -> bool:
         """Whether a line calls people: a problem came back, or is heard again that they have seen before."""
         if event.kind is EventKind.UNSILENCED:
-            return await outbox.sent(connection, outbox.view_key(alert.id, lane_of(place))) is not None
+            key = outbox.view_key(alert.id, lane_of(place))
+            member = await groups.member(connection, key)
+            return await outbox.sent(connection, key if member is None else member.key) is not None
         return event.kind in (EventKind.REOPENED, EventKind.REMEDY_FAILED)
 
     async def mark_stale(
@@ -145,7 +165,14 @@ class Announcer:
         return told.places
 
     async def _mark(
-        self, connection: Connection, alert: Alert, places: Sequence[Place], now: datetime, *, urgent: bool
+        self,
+        connection: Connection,
+        alert: Alert,
+        places: Sequence[Place],
+        now: datetime,
+        *,
+        urgent: bool,
+        is_new: bool = False,
     ) -> None:
         for place in places:
             await outbox.mark_stale(
@@ -158,6 +185,24 @@ class Announcer:
                 due_at=now if urgent else now + refresh_after(alert, now),
                 only_here=place.incident is not None,
             )
+            if not is_new:
+                await self._mark_group(connection, alert, lane_of(place), now, urgent=urgent)
+
+    async def _mark_group(
+        self, connection: Connection, alert: Alert, lane: Lane, now: datetime, *, urgent: bool
+    ) -> None:
+        """Make the group's message true instead, where one stands for the alert's.
+
+        Asked after the view was marked: that locks the view's row, and a group takes only views it has locked.
+        """
+        key = outbox.view_key(alert.id, lane)
+        member = await groups.member(connection, key)
+        if member is None:
+            return
+        if not member.opened:
+            await groups.settle_view(connection, key)
+        if urgent:  # its list shows no counts
+            await outbox.stale_again(connection, member.key, due_at=now + _GROUP_REFRESH)
 
     async def _route(
         self, connection: Connection, alert: Alert, events: Sequence[Event], now: datetime

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -15,48 +16,72 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 import bot
+from bot import checkins, checklists, drills
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
 from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
+from bot.checkins import Checkins
+from bot.checklists import Checklists
 from bot.config import Settings
 from bot.config.plans import plan_of, rotations_of
 from bot.config.remedybook import masker_of, remedies_of
-from bot.config.rulebook import rulebook
 from bot.config.timetables import samples_of, timetables_of
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock, system_clock
+from bot.drills import Drills
 from bot.escalating import Escalating
 from bot.following.following import Following
+from bot.grouping import Grouping
 from bot.incident_steps import IncidentSteps
 from bot.incidents import Incidents
+from bot.measuring import shares_of
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
+from bot.occasions import ScheduledMessages
+from bot.overriding import Overriding
 from bot.performing import Performer
 from bot.pinging import Pinging
+from bot.present import Present
 from bot.probe import probes_of
 from bot.raising import Raising
 from bot.remedy_plan import RemedyPlan
 from bot.remedying import Remedying
+from bot.rendering import Card
 from bot.reporting import Reporting
-from bot.scheduled import ReadinessReports, ScheduledMessages, scheduled_messages
+from bot.scheduled import ReadinessReports, scheduled_messages
 from bot.scheduler import Scheduler
 from bot.silence_book import SilenceBook
 from bot.silencing import Silencing
 from bot.upkeep import SWEEP, Upkeep
 from bot.watching import Watch
+from bot.why import Explaining, Looking
 from handlers.http.addresses import Addresses
 from handlers.http.alerts import AlertsApi
+from handlers.http.audit import AuditApi
 from handlers.http.incidents import IncidentApi
+from handlers.http.overrides import OverrideApi
 from handlers.http.pings import PingRoutes
 from handlers.http.run_routes import RunRoutes
 from handlers.http.server import HttpServer
 from handlers.http.silences import SilenceApi
+from handlers.slack.alert_desk import AlertDesk
 from handlers.slack.answering import Answering
+from handlers.slack.audit_desk import AuditDesk
 from handlers.slack.connection import Identity, SocketConnection
+from handlers.slack.dispatch import Dispatch, handlers_of
+from handlers.slack.groups import GroupDesk
+from handlers.slack.hearing import Hearing
+from handlers.slack.home import TICK as HOME_TICK
+from handlers.slack.home import Home
 from handlers.slack.incidents import IncidentDesk
-from handlers.slack.listeners import Listeners
+from handlers.slack.listeners import Desks, Listeners
+from handlers.slack.occasions import OccasionDesk
+from handlers.slack.overriding import SettingsDesk
 from handlers.slack.people import People, mention_of
+from handlers.slack.raising import Raiser
+from handlers.slack.run_window import RunWindow
 from handlers.slack.silences import SilenceDesk
 from storage import alerts, outbox, remedies
 from storage import incidents as incident_queries
@@ -66,6 +91,7 @@ from storage.schema import upgrade
 log = structlog.get_logger(__name__)
 
 _SLACK_TIMEOUT = 10
+_GATHERING = timedelta(milliseconds=300)  # that a new alert waits for others that begin with it
 
 
 class Tocsin:
@@ -79,7 +105,9 @@ class Tocsin:
         self._resources = AsyncExitStack()
         slack = settings.slack
         self.database = Database(settings.database)
+        self._cards: dict[str, Card] = {}
         rotations = rotations_of(settings)
+        self.present = Present.of(settings)
         known, mask = remedies_of(settings), masker_of(settings)
         remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
         self.announcer = Announcer(
@@ -96,17 +124,21 @@ class Tocsin:
             timeout=_SLACK_TIMEOUT,
             retry_handlers=[],  # the outbox decides what is sent again
         )
+        self.slack = SlackDestination(self.client)
         owner = f"{socket.gethostname()}:{os.getpid()}"[:64]
         self.notifier = Notifier(
             database=self.database,
-            destinations={"slack": SlackDestination(self.client)},
+            destinations={"slack": self.slack},
             default_channel=slack.channel,
             clock=clock,
             mention=lambda names: mention_of(names, settings, rotations, clock()),
             zone=settings.timezone,
+            changed=self._changes_of,
+            prefix=slack.command_prefix,
+            gathering=_GATHERING,
             owner=owner,
+            cards=self._cards,
         )
-        rules = rulebook(settings)
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
         self.silencing = Silencing(
             database=self.database,
@@ -114,11 +146,11 @@ class Tocsin:
             book=book,
             clock=clock,
             wake=self.notifier.wake,
-            samples=samples_of(settings, rules),
+            samples=samples_of(settings, self.present.rules),
         )
         self.monitoring = Monitoring(
             database=self.database,
-            rulebook=rules,
+            rulebook=self.present,
             announcer=self.announcer,
             clock=clock,
             wake=self.notifier.wake,
@@ -127,8 +159,7 @@ class Tocsin:
         self.watch = Watch(
             database=self.database,
             monitoring=self.monitoring,
-            terms=rules.terms,
-            other_terms=rules.other_terms,
+            expected=self.present,
             clock=clock,
         )
         self.following = Following(
@@ -145,23 +176,33 @@ class Tocsin:
             clock=clock,
             wake=self.notifier.wake,
         )
+        self.overriding = Overriding(
+            database=self.database,
+            present=self.present,
+            announcer=self.announcer,
+            clock=clock,
+            wake=self.notifier.wake,
+        )
         self.escalating = Escalating(
             database=self.database, announcer=self.announcer, clock=clock, wake=self.notifier.wake
         )
         self.reporting = Reporting(
-            database=self.database, settings=settings, clock=clock, troubles=self.troubles
+            database=self.database, present=self.present, clock=clock, troubles=self.troubles
         )
-        self.upkeep = Upkeep(database=self.database, clock=clock, retention=settings.retention)
+        self.upkeep = Upkeep(
+            database=self.database, clock=clock, retention=settings.retention, shares=shares_of(settings)
+        )
+        self._build_occasions()
         self.scheduled = ScheduledMessages(
             database=self.database,
             clock=clock,
             wake=self.notifier.wake,
-            messages=scheduled_messages(settings, self.reporting),
+            messages=scheduled_messages(settings, self.reporting, self.checkins, self.checklists),
         )
         readiness = ReadinessReports(
             database=self.database,
             channel=slack.channel,
-            rules=rules,
+            rules=self.present,
             clock=clock,
             wake=self.notifier.wake,
         )
@@ -197,15 +238,42 @@ class Tocsin:
                 PingRoutes(addresses=addresses, pinging=pinging),
                 RunRoutes(database=self.database, monitoring=self.monitoring, clock=clock),
                 AlertsApi(database=self.database, raising=self.raising, alerting=self.alerting),
+                AuditApi(database=self.database),
             ),
             token=settings.http.token,
             body_limit=settings.http.body_limit,
             health=self.health,
         )
         SilenceApi(self.silencing, clock, settings.timezone).add_to(self.http.app)
+        OverrideApi(self.overriding).add_to(self.http.app)
         IncidentApi(self.incidents).add_to(self.http.app)
         self._emergency = Emergency(self.client, slack.channel, clock)
         self._build_slack()
+
+    def _build_occasions(self) -> None:
+        rotations = rotations_of(self.settings)
+
+        def called(names: Sequence[str]) -> str:
+            return mention_of(names, self.settings, rotations, self.clock())
+
+        wake = self.notifier.wake
+        self.checkins = Checkins(
+            database=self.database,
+            settings=self.settings,
+            reporting=self.reporting,
+            clock=self.clock,
+            wake=wake,
+            mention=called,
+        )
+        self.checklists = Checklists(
+            database=self.database, settings=self.settings, clock=self.clock, wake=wake, mention=called
+        )
+        self.drills = Drills(database=self.database, clock=self.clock, wake=wake)
+        self._cards |= {
+            checkins.KIND: self.checkins.view,
+            checklists.KIND: self.checklists.view,
+            drills.KIND: self.drills.view,
+        }
 
     def _build_incidents(self) -> Incidents:
         rooms, prefix = Rooms(self.client), self.settings.slack.command_prefix
@@ -238,37 +306,25 @@ class Tocsin:
             process_before_response=True,  # acknowledged at once instead of at the next 10 ms poll
             request_verification_enabled=False,  # Socket Mode has no signatures
         )
-        self.answering = Answering(
-            database=self.database, settings=settings, reporting=self.reporting, clock=self.clock
-        )
-        self.listeners = Listeners(
-            app=app,
+        self.people = People(settings, self.client, self.clock)
+        self.settings_desk = SettingsDesk(
             client=self.client,
-            database=self.database,
-            alerting=self.alerting,
-            remedying=self.remedying,
-            answering=self.answering,
-            raised=self.raising,
+            overriding=self.overriding,
+            reporting=self.reporting,
             people=self.people,
-            silences=SilenceDesk(
-                client=self.client,
-                database=self.database,
-                silencing=self.silencing,
-                people=self.people,
-                clock=self.clock,
-                zone=settings.timezone,
-                prefix=settings.slack.command_prefix,
-            ),
-            incidents=IncidentDesk(
-                client=self.client,
-                incidents=self.incidents,
-                people=self.people,
-                prefix=settings.slack.command_prefix,
-            ),
-            clock=self.clock,
-            wake=self.notifier.wake,
             prefix=settings.slack.command_prefix,
         )
+        self.home = Home(
+            client=self.client,
+            settings=settings,
+            reporting=self.reporting,
+            silencing=self.silencing,
+            people=self.people,
+            scheduled=self.scheduled.messages,
+            clock=self.clock,
+        )
+        self.notifier.on_wake = self.home.touch
+        self.listeners = Listeners(app=app, desks=self._desks(), prefix=settings.slack.command_prefix)
 
         def learn_team() -> None:
             self.people.home_team = settings.slack.team or identity.team
@@ -281,6 +337,95 @@ class Tocsin:
             on_identity=learn_team,
         )
 
+    def _desks(self) -> Desks:
+        """Who answers what in Slack."""
+        settings, prefix = self.settings, self.settings.slack.command_prefix
+        silences = SilenceDesk(
+            client=self.client,
+            database=self.database,
+            silencing=self.silencing,
+            people=self.people,
+            clock=self.clock,
+            zone=settings.timezone,
+            prefix=prefix,
+        )
+        incidents = IncidentDesk(
+            client=self.client, incidents=self.incidents, people=self.people, prefix=prefix
+        )
+        looking = Looking(
+            database=self.database, clock=self.clock, zone=settings.timezone, changed=self._changes_of
+        )
+        explaining = Explaining(
+            database=self.database, rules=self.present, plan=self.announcer.rules, clock=self.clock
+        )
+        answering = Answering(
+            database=self.database,
+            settings=settings,
+            reporting=self.reporting,
+            looking=looking,
+            explaining=explaining,
+            clock=self.clock,
+            changed=self.overriding.lines_about,
+        )
+        occasions = OccasionDesk(
+            client=self.client,
+            checklists=self.checklists,
+            drills=self.drills,
+            reporting=self.reporting,
+            plan=self.announcer.rules,
+            people=self.people,
+            clock=self.clock,
+        )
+        raiser = Raiser(client=self.client, raising=self.raising)
+        audits = AuditDesk(
+            client=self.client, database=self.database, people=self.people, looking=looking, clock=self.clock
+        )
+        dispatch = Dispatch(
+            handlers=handlers_of(
+                answering, silences, incidents, self.settings_desk, raiser, audits, occasions
+            ),
+            answering=answering,
+            people=self.people,
+            prefix=prefix,
+        )
+        return Desks(
+            dispatch=dispatch,
+            answering=answering,
+            alerts=AlertDesk(
+                client=self.client,
+                alerting=self.alerting,
+                looking=looking,
+                explaining=explaining,
+                people=self.people,
+                incidents=incidents,
+                remedying=self.remedying,
+                settings=self.settings_desk,
+            ),
+            settings=self.settings_desk,
+            groups=GroupDesk(
+                grouping=Grouping(
+                    database=self.database,
+                    announcer=self.announcer,
+                    clock=self.clock,
+                    wake=self.notifier.wake,
+                ),
+                people=self.people,
+            ),
+            silences=silences,
+            incidents=incidents,
+            occasions=occasions,
+            raiser=raiser,
+            runs=RunWindow(self.client, self.database),
+            hearing=Hearing(
+                database=self.database, dispatch=dispatch, clock=self.clock, wake=self.notifier.wake
+            ),
+            home=self.home,
+            people=self.people,
+        )
+
+    def _changes_of(self, alert: Alert) -> tuple[str, ...]:
+        return self.overriding.lines_of(alert)
+
     async def start(self) -> None:
         """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""
         self._resources.push_async_callback(self._session.close)
@@ -292,17 +437,24 @@ class Tocsin:
                 await outbox.release_all(connection)
                 await incident_queries.release_steps(connection)
                 await remedies.interrupt_all(connection, self.clock())
+        async with self.database.snapshot() as connection:
+            self.slack.remember(await outbox.channels(connection, "slack"))
+        await self.overriding.load()
         bind = self.settings.http.bind
         await self.http.start(bind.host, bind.port)
         self.scheduler.add_probes(
             await self._resources.enter_async_context(probes_of(self.settings, self.clock))
         )
         self.scheduler.add_tick("alerts", self.alerting.tick)
+        self.scheduler.add_tick("settings", self.overriding.tick)
         self.scheduler.add_tick("escalations", self.escalating.tick)
         self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("remedies", self.remedying.tick)
         self.scheduler.add_tick("messages", self.scheduled.tick)
+        self.scheduler.add_tick("home", self.home.tick, HOME_TICK)
+        self.scheduler.add_tick("checkins", self.checkins.tick)
+        self.scheduler.add_tick("drills", self.drills.tick)
         self.scheduler.add_tick("emergency", self._check_itself)
         self.scheduler.add_tick("rollups", self.upkeep.roll_up)
         self.scheduler.add_tick("sweep", self.upkeep.sweep, SWEEP)
@@ -360,7 +512,11 @@ class Tocsin:
             "Slack is not connected": self.socket.trouble,
             "A run log cannot be read": self.following.trouble,
         }
-        return [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
+        told = [f"{what}: {reason}" for what, reason in found.items() if reason is not None]
+        return told + [
+            f"A setting changed at run time has no effect: {path}: {why}"
+            for path, why in self.present.refused.items()
+        ]
 
     async def health(self) -> Mapping[str, str]:
         """The state of each part: `ok`, or what is wrong with it."""

@@ -7,10 +7,11 @@ import difflib
 import os
 import signal
 import socket
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from json import dumps
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import structlog
 import typer
@@ -22,19 +23,25 @@ from bot.blocks.thresholds import words
 from bot.checking import check_now, exit_code
 from bot.config import ConfigInvalid, Settings, describe, load, not_yet, warnings
 from bot.demo.play import DemoFailed, play
-from bot.domain.advice import Advice, as_yaml
+from bot.domain.advice import as_yaml
 from bot.domain.clock import system_clock
 from bot.execution.command import main as run_job
 from bot.logs import configure_logs
+from bot.present import Present, describe_overrides
 from bot.progress import progress_table
 from bot.reporting import Reporting
+from bot.reports.sla import as_csv
 from bot.reports.thresholds import as_json
+from bot.sla_table import print_sla
 from handlers.http.server import AddressUnusable
+from handlers.slack.asking import NotUnderstood, parse_month
 from handlers.slack.manifest import create_app_link, manifest_yaml
+from storage import overrides as stored_overrides
 from storage.database import Database, DatabaseError, DatabaseUnusable
 from storage.schema import upgrade
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 INVALID = 2
 _DEMO_PORT = 8888
@@ -48,6 +55,8 @@ app = typer.Typer(
 )
 db = typer.Typer(name="db", help="The database.", no_args_is_help=True)
 app.add_typer(db)
+report = typer.Typer(name="report", help="Reports, printed.", no_args_is_help=True)
+app.add_typer(report)
 
 ConfigFile = Annotated[
     Path, typer.Option("-c", "--config", help="The configuration.", envvar="TOCSIN_CONFIG")
@@ -191,21 +200,7 @@ def thresholds(
 ) -> None:
     """Say which thresholds the past speaks for, and print them to paste into the file."""
     settings = _settings(config, tokens_needed=False)
-
-    async def read() -> list[Advice]:
-        database = Database(settings.database)
-        try:
-            reporting = Reporting(database=database, settings=settings, clock=system_clock, troubles=list)
-            return await reporting.thresholds(timedelta(days=days))
-        finally:
-            await database.close()
-
-    try:
-        found = asyncio.run(read())
-    except (DatabaseError, DatabaseUnusable, OSError) as error:
-        _fail(
-            f"the database cannot be read: {_first_line(error)}; has `tocsin run` been started with {config}?"
-        )
+    found = _read(config, settings, lambda reporting: reporting.thresholds(timedelta(days=days)))
     if json:
         typer.echo(dumps([as_json(advice) for advice in found], ensure_ascii=False, indent=2))
         return
@@ -214,6 +209,90 @@ def thresholds(
     typer.echo(
         f"\n{as_yaml(found)}" if as_yaml(found) else "" if found else f"{config}: no check has a threshold"
     )
+
+
+@report.command("sla")
+def report_sla(
+    config: ConfigFile = _DEFAULT_FILE,
+    month: Annotated[str, typer.Option(help="The month, such as 2026-10; the last one unless given.")] = "",
+    csv: Annotated[
+        Path | None, typer.Option(help="Write it as CSV into this file, or to standard output for -.")
+    ] = None,
+) -> None:
+    """The objectives of `reports.sla` against what was reached in a month."""
+    settings = _settings(config, tokens_needed=False)
+    if settings.reports.sla is None:
+        _fail(f"{config}: there are no objectives under reports.sla", INVALID)
+    now = system_clock()
+    try:
+        wanted = parse_month(month, now, settings.timezone)
+    except NotUnderstood as error:
+        _fail(f"--month: {error}", INVALID)
+    found = _read(config, settings, lambda reporting: reporting.measuring.sla(wanted, now))
+    if csv is None:
+        print_sla(found)
+    elif str(csv) == "-":
+        typer.echo(as_csv(found), nl=False)
+    else:
+        try:
+            csv.write_text(as_csv(found), encoding="utf-8", newline="")
+        except OSError as error:
+            _fail(f"{csv} cannot be written: {error.strerror or error}")
+        typer.echo(f"{csv}: the SLA of {found.month}, {len(found.objectives)} objectives")
+
+
+def _read(config: Path, settings: Settings, ask: Callable[[Reporting], Awaitable[T]]) -> T:
+    """What the database tells, or why it cannot be read and exit 1."""
+
+    async def read() -> T:
+        database = Database(settings.database)
+        try:
+            return await ask(
+                Reporting(database=database, present=Present.of(settings), clock=system_clock, troubles=list)
+            )
+        finally:
+            await database.close()
+
+    try:
+        return asyncio.run(read())
+    except (DatabaseError, DatabaseUnusable, OSError) as error:
+        _fail(
+            f"the database cannot be read: {_first_line(error)}; has `tocsin run` been started with {config}?"
+        )
+
+
+@app.command()
+def overrides(
+    config: ConfigFile = _DEFAULT_FILE,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print YAML to put back into the file.")] = False,
+) -> None:
+    """List what was changed at run time, beside what the file says."""
+    settings = _settings(config, tokens_needed=False)
+    present = Present.of(settings)
+
+    async def read() -> None:
+        database = Database(settings.database)
+        try:
+            async with database.snapshot() as connection:
+                present.hold(await stored_overrides.in_force(connection))
+        finally:
+            await database.close()
+
+    if not _is_there(settings.database):
+        _fail(f"there is no database {settings.database} yet; has `tocsin run` been started with {config}?")
+    try:
+        asyncio.run(read())
+    except (DatabaseError, DatabaseUnusable, OSError) as error:
+        _fail(
+            f"the database cannot be read: {_first_line(error)}; has `tocsin run` been started with {config}?"
+        )
+    typer.echo(describe_overrides(present, as_fragment=yaml), nl=not yaml)
+
+
+def _is_there(address: str) -> bool:
+    """Whether reading the database would not create it."""
+    path = Database(address).url.database
+    return not address.startswith("sqlite") or path in (None, "", ":memory:") or Path(str(path)).exists()
 
 
 def _first_line(error: Exception) -> str:

@@ -47,7 +47,9 @@ class Hindsight:
 
     database: Database
     rulebook: Zoned
-    _questions: dict[tuple[Source, bool], _Questions] = field(default_factory=dict)
+    _questions: dict[tuple[Source, bool], tuple[tuple[RuleGroup, ...], _Questions]] = field(
+        default_factory=dict
+    )
     _usual: dict[tuple[Source, str, str], tuple[datetime, Usual | None]] = field(default_factory=dict)
     _trends: dict[tuple[Source, str, str], tuple[datetime, tuple[Trend, ...]]] = field(default_factory=dict)
 
@@ -56,7 +58,10 @@ class Hindsight:
     ) -> Mapping[str, Any]:
         """Usual ranges and trends by field, under the names that rules look for; empty when none asks."""
         key = (observation.source, observation.watch)
-        asked = self._questions.get(key) or self._questions.setdefault(key, _asked(groups))
+        known = self._questions.get(key)
+        if known is None or known[0] is not groups:  # rules can change at run time
+            known = self._questions[key] = (groups, _asked(groups))
+        asked = known[1]
         past: dict[str, Any] = {}
         if asked.unusual:
             past[USUAL] = {name: await self._range(connection, observation, name) for name in asked.unusual}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -14,9 +14,10 @@ from bot.blocks.jobs import render_unknown_job
 from bot.domain import jobs
 from bot.domain.history import History
 from bot.domain.jobs import OpenRun, Terms, past_run
-from bot.domain.observation import Observation
+from bot.domain.observation import Observation, clean
 from bot.domain.run import Run, RunStatus, Start, summary
-from bot.scheduled import PRIORITY, post_payload
+from bot.occasions import PRIORITY, post_payload
+from bot.records import Records
 from storage import known_jobs, open_runs, outbox, runs
 from storage.database import Connection, Database
 from storage.outbox import Lane
@@ -35,6 +36,40 @@ class Expectations(Protocol):
     def terms_of(self, job: str) -> Terms: ...
 
 
+Heard = tuple[bool, timedelta]
+"""Whether a job's newest run announced its start, and how long after it the end is heard of."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Running:
+    """Which jobs may have open runs: all that do by what is committed, and maybe some more.
+
+    Known on SQLite only, where nobody but this process writes; elsewhere every job may.
+    """
+
+    database: Database
+    _jobs: set[str] | None = None
+
+    def may_be(self, job: str) -> bool:
+        return self._jobs is None or job in self._jobs
+
+    async def among(self, connection: Connection, jobs: set[str]) -> set[str]:
+        """Those of some jobs that may have open runs. Raises DatabaseError."""
+        if self._jobs is None and self.database.is_sqlite:
+            self._jobs = {run.job for run in await open_runs.list_all(connection)}
+        return jobs if self._jobs is None else jobs & self._jobs
+
+    def begun(self, job: str) -> None:
+        """A run is about to be stored as open."""
+        if self._jobs is not None:
+            self._jobs.add(job)
+
+    def over(self, jobs: Iterable[str]) -> None:
+        """It is committed that these have no open runs."""
+        if self._jobs is not None:
+            self._jobs.difference_update(jobs)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobBook:
     """Keeps what is known of jobs true as they report.
@@ -45,13 +80,22 @@ class JobBook:
     database: Database
     expectations: Expectations
     channel: str
+    records: Records
     introduced: set[str] = field(default_factory=set)
     """Jobs that need no introduction, by what was committed."""
+    running: Running
+    heard: dict[str, Heard] = field(default_factory=dict)
+    """What was committed of how jobs make themselves heard; on SQLite only, where nobody else writes."""
+
+    def may_run(self, job: str) -> bool:
+        """False when it is certain that no run of the job is open, by what is committed."""
+        return self.running.may_be(job)
 
     def measured(self, run: Run) -> Run:
         """The run with what follows from it alone, to be kept with it."""
         found = jobs.own_figures(self.expectations.terms_of(run.job), run)
-        return replace(run, fields={**run.fields, **found}) if found else run
+        figures = {name: clean(value) for name, value in found.items()}
+        return replace(run, fields={**run.fields, **figures}) if figures else run
 
     async def open(
         self,
@@ -68,6 +112,7 @@ class JobBook:
         ids = [run.run_id for run in reported] + [start.rid for start in starts]
         known = await runs.known(connection, {each for each in ids if each is not None})
         new = _new(reported, known)
+        after = await self.records.refresh(connection) if new else None
         pages = JobPages(
             book=self,
             connection=connection,
@@ -75,9 +120,11 @@ class JobBook:
             known=known,
             histories=await self._histories(connection, [run for run in new if is_timely(run)]),
         )
-        await runs.add_all(self.database, connection, new, now)
+        self.records.forget({run.job for run in new} - pages.histories.keys())
+        pages.numbers.extend(await runs.add_all(self.database, connection, new, now, after))
         names = {run.job for run in reported} | {start.job for start in starts}
-        for each in await open_runs.of_jobs(connection, names):
+        pages.asked.update(await self.running.among(connection, names))
+        for each in await open_runs.of_jobs(connection, pages.asked):
             pages.running[each.job].append(each)
         return pages
 
@@ -89,14 +136,23 @@ class JobBook:
 
     async def _history(self, connection: Connection, job: str, found: Sequence[Run]) -> History:
         terms = self.expectations.terms_of(job)
-        return await runs.history(
+        return await self.records.take(
             connection,
             job,
             min(run.finished_at for run in found),
             max(run.finished_at for run in found),
             window=terms.window,
-            newest=max(_looked_at(terms, run) for run in found),
+            newest=_most_looked_at(terms),
         )
+
+    def committed(self, pages: JobPages) -> None:
+        """Remember for the next batch what is stored now."""
+        for job, until in pages.judged_until.items():
+            newest = _most_looked_at(self.expectations.terms_of(job))
+            pages.histories[job].advance(min(until, pages.now), newest)
+        self.records.committed(pages.histories, pages.numbers[-1] if pages.numbers else None)
+        self.running.over(job for job in pages.asked if not pages.running[job])
+        self.heard.update(pages.heard)
 
 
 def _new(reported: Sequence[Run], known: Collection[str]) -> list[Run]:
@@ -109,6 +165,10 @@ def _new(reported: Sequence[Run], known: Collection[str]) -> list[Run]:
         if run.run_id is not None:
             seen.add(run.run_id)
     return new
+
+
+def _most_looked_at(terms: Terms) -> int:
+    return max(_MOST_FAILURES, terms.streak)
 
 
 def _looked_at(terms: Terms, run: Run) -> int:
@@ -126,8 +186,12 @@ class JobPages:
     known: set[str]
     histories: Mapping[str, History]
     running: dict[str, list[OpenRun]] = field(default_factory=lambda: defaultdict(list))
+    numbers: list[int] = field(default_factory=list)
+    judged_until: dict[str, datetime] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    heard: dict[str, Heard] = field(default_factory=dict)
     _over: set[int] = field(default_factory=set)
-    _heard: dict[str, tuple[bool, timedelta]] = field(default_factory=dict)
+    _heard: dict[str, Heard] = field(default_factory=dict)
     _introduced: set[str] = field(default_factory=set)
 
     async def begin(self, start: Start) -> bool:
@@ -142,6 +206,10 @@ class JobPages:
         self._give_up(start.job)
         await self._write_ends(start.job)
         overlaps = bool(self.running[start.job])
+        self.book.heard.pop(start.job, None)
+        self.heard.pop(start.job, None)
+        self.book.running.begun(start.job)
+        self.asked.add(start.job)
         begun = await open_runs.add(self.book.database, self.connection, start, overlapped=overlaps)
         if begun is None:
             return False
@@ -177,6 +245,7 @@ class JobPages:
     def look_back(self, run: Run, begun: OpenRun | None, observation: Observation) -> Observation:
         """The observation of the newest run, with all that the job's record tells. `begun`: how it was announced."""
         terms = self.book.expectations.terms_of(run.job)
+        self.judged_until[run.job] = run.finished_at
         record = self.histories[run.job].record(run.finished_at, _looked_at(terms, run))
         if not run.was_refused:
             recent = replace(record, newest=record.newest[:_RECENT_RUNS])
@@ -188,14 +257,22 @@ class JobPages:
     async def write(self) -> None:
         """Store what has changed since it was opened."""
         await open_runs.delete(self.connection, self._over)
-        await known_jobs.ended(self.connection, self._heard)
+        await self._write_heard(self._heard)
 
     async def _write_ends(self, job: str) -> None:
         """Store what ended before a start, so that the start comes after it."""
         await open_runs.delete(self.connection, self._over)
         self._over.clear()
         if job in self._heard:
-            await known_jobs.ended(self.connection, {job: self._heard.pop(job)})
+            await self._write_heard({job: self._heard.pop(job)})
+
+    async def _write_heard(self, found: Mapping[str, Heard]) -> None:
+        """Store what is not known to be stored already."""
+        new = {job: each for job, each in found.items() if self.book.heard.get(job) != each}
+        await known_jobs.ended(self.connection, new)
+        if self.book.database.is_sqlite and new:
+            stored = await known_jobs.among(self.connection, new)
+            self.heard.update((job, each) for job, each in new.items() if job in stored)
 
     def _give_up(self, job: str) -> None:
         """Forget the open runs of a job that nothing was heard of for too long."""

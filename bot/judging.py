@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from bot.config.rulebook import Rulebook
+from typing import Protocol
+
 from bot.domain.condition import Outcome
 from bot.domain.decision import Memory, evaluate
-from bot.domain.observation import Observation, variables
-from bot.domain.rule import judge
+from bot.domain.observation import Observation, Source, variables
+from bot.domain.rule import RuleGroup, judge
 from checks.result import State
 
 
-def judged(observation: Observation, rules: Rulebook) -> tuple[State, str]:
+class Asked(Protocol):
+    """Which rules are asked of a source's observations."""
+
+    def groups_for(self, source: Source, *, watch: bool = False) -> tuple[RuleGroup, ...]: ...
+
+
+def judged(observation: Observation, rules: Asked) -> tuple[State, str]:
     """The state, and why: the reason of the rule that says worse than the check, else the check's summary."""
     groups = rules.groups_for(observation.source)
     state = evaluate(groups, observation, Memory()).state

@@ -15,6 +15,34 @@ from checks.result import State
 from storage import alerts, rollups, sources
 from storage.database import Connection, Database
 
+_MOST_KEPT = 10_000
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Standings:
+    """How sources stand by what was committed; kept on SQLite only, where nobody but this process writes.
+
+    A batch takes out those it needs and gives them back once it is committed: see bot.records.
+    """
+
+    database: Database
+    _kept: dict[Place, Standing | None] = field(default_factory=dict)
+
+    async def take(self, connection: Connection, places: Iterable[Place]) -> dict[Place, Standing]:
+        """Those of some places that are known. Raises DatabaseError."""
+        wanted = set(places)
+        kept = {place: self._kept.pop(place) for place in wanted & self._kept.keys()}
+        found = await sources.find(connection, unknown) if (unknown := wanted - kept.keys()) else {}
+        return {**{place: each for place, each in kept.items() if each is not None}, **found}
+
+    def committed(self, places: Iterable[Place], standings: Mapping[Place, Standing]) -> None:
+        """Keep how some places stand, now that it is stored."""
+        if not self.database.is_sqlite:
+            return
+        if len(self._kept) > _MOST_KEPT:
+            self._kept.clear()
+        self._kept.update((place, standings.get(place)) for place in places)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
@@ -27,6 +55,7 @@ class Ledger:
     database: Database
     connection: Connection
     now: datetime
+    _places: frozenset[Place]
     _standings: dict[Place, Standing]
     _changed: dict[Place, Standing] = field(default_factory=dict)
     _results: list[Observation] = field(default_factory=list)
@@ -36,11 +65,18 @@ class Ledger:
 
     @classmethod
     async def open(
-        cls, database: Database, connection: Connection, batch: Iterable[Observation], now: datetime
+        cls, standings: Standings, connection: Connection, batch: Iterable[Observation], now: datetime
     ) -> Self:
         """Read how the sources of a batch stand. Raises DatabaseError."""
-        standings = await sources.find(connection, {each.place for each in batch})
-        return cls(database=database, connection=connection, now=now, _standings=standings)
+        places = frozenset(each.place for each in batch)
+        known = await standings.take(connection, places)
+        return cls(
+            database=standings.database, connection=connection, now=now, _places=places, _standings=known
+        )
+
+    def committed(self, standings: Standings) -> None:
+        """Remember for the next batch what is stored now."""
+        standings.committed(self._places, self._standings)
 
     def standing(self, observation: Observation) -> Standing | None:
         """The last word before this one."""

@@ -23,8 +23,10 @@ from bot.domain.observation import Observation, cleaned
 from bot.domain.rule import RuleGroup
 from bot.domain.run import Run, Start, cleaned_run, cleaned_start, notice_of, observation_of
 from bot.hindsight import Hindsight
-from bot.job_book import JobBook
+from bot.job_book import JobBook, Running
+from bot.ledger import Standings
 from bot.recording import Recorder, Report, Rulebook
+from bot.records import Records
 from bot.silence_book import SilenceBook
 from storage.alerts import StaleAlert
 from storage.database import Database, DatabaseError, is_about_content, is_cut_off
@@ -32,7 +34,7 @@ from storage.database import Database, DatabaseError, is_about_content, is_cut_o
 log = structlog.get_logger(__name__)
 
 _LARGEST_BATCH = 256
-_GATHERED = timedelta(milliseconds=100)
+_GATHERED = timedelta(milliseconds=250)
 _MOST_KEPT = 10_000
 _RETRY = timedelta(seconds=1)
 _SLOWEST_RETRY = timedelta(seconds=30)
@@ -67,10 +69,17 @@ class Monitoring:
     ) -> None:
         self._database = database
         self._clock = clock
-        self._jobs = JobBook(database=database, expectations=rulebook, channel=announcer.channel)
+        self._jobs = JobBook(
+            database=database,
+            expectations=rulebook,
+            channel=announcer.channel,
+            records=Records(database=database),
+            running=Running(database=database),
+        )
         self._recorder = Recorder(
             database=database,
             rulebook=rulebook,
+            standings=Standings(database=database),
             announcer=announcer,
             silences=silences or SilenceBook(database=database),
             jobs=self._jobs,
@@ -129,6 +138,10 @@ class Monitoring:
         start = cleaned_start(Start(job=job, rid=rid, at=min(at, self._clock())))
         return await self._queued(Report(observation=notice_of(start), start=start))
 
+    def may_run(self, job: str) -> bool:
+        """False when it is certain that no run of the job has begun and not ended, by what is committed."""
+        return self._jobs.may_run(job)
+
     def start(self) -> asyncio.Task[None]:
         """Begin to write; the task ends only by `stop` or by a defect."""
         self._writer = asyncio.create_task(self._write_forever(), name="monitoring-writer")
@@ -159,7 +172,7 @@ class Monitoring:
 
     def _report_of(self, run: Run, *, past: bool) -> Report:
         run = self._jobs.measured(cleaned_run(run))
-        return Report(observation=cleaned(observation_of(run, self._clock())), run=run, past=past)
+        return Report(observation=observation_of(run, self._clock()), run=run, past=past)
 
     def _queued(self, report: Report) -> asyncio.Future[bool]:
         """The answer, once the report is committed."""
@@ -274,13 +287,14 @@ class Monitoring:
 
     async def _commit(self, batch: list[_Item]) -> None:
         async with self._database.transaction() as connection:
-            stored = await self._recorder.record(connection, [item.report for item in batch])
+            recorded = await self._recorder.record(connection, [item.report for item in batch])
             failpoint.reach("before_commit")
+        self._recorder.committed(recorded)
         failpoint.reach("after_commit")
         if self.trouble is not None:
             log.info("database_writable_again")
             self.trouble = None
-        for item, new in zip(batch, stored, strict=True):
+        for item, new in zip(batch, recorded.new, strict=True):
             if item.answer is not None and not item.answer.done():
                 item.answer.set_result(new)
         self._wake()

@@ -1,14 +1,15 @@
 """The outbox relay: claim, render, deliver, record.
 
 Each lane (a channel of a destination) is worked by one task at a time, in order of priority and at the pace
-the destination allows. An entry says that a view is stale, never what it shows, so retries and reordering
-converge. From the claim on an entry is in doubt: whoever finds it so later looks for its key before posting.
+the destination allows; many alerts that wait for it become one message before. An entry says that a view is
+stale, never what it shows, so retries and reordering converge. From the claim on an entry is in doubt: whoever
+finds it so later looks for its key before posting.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,10 +19,12 @@ import structlog
 
 from bot import failpoint
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
+from bot.domain.alert import Alert
 from bot.domain.clock import Clock
+from bot.gathering import Gathered, first_waits_since, gather, gather_lines
 from bot.pacing import TokenBucket
-from bot.rendering import Delivery, Mentioner, Rendering
-from storage import outbox
+from bot.rendering import Card, Delivery, Mentioner, Rendering
+from storage import groups, outbox
 from storage.database import Database, DatabaseError
 from storage.outbox import Entry, EntryKind, Lane, Sent
 
@@ -91,12 +94,26 @@ class Notifier:
         mention: Mentioner,
         owner: str,
         zone: ZoneInfo = UTC,
+        cards: Mapping[str, Card] | None = None,
+        changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: (),
+        prefix: str = "tocsin",
+        gathering: timedelta = timedelta(0),
     ) -> None:
+        """`cards` render what is edited in place and is not an alert, by the kind in their keys."""
         self._database = database
         self._destinations = destinations
         self._default_channel = default_channel
         self._clock = clock
-        self._rendering = Rendering(database=database, clock=clock, mention=mention, zone=zone)
+        self._rendering = Rendering(
+            database=database,
+            clock=clock,
+            mention=mention,
+            zone=zone,
+            prefix=prefix,
+            changed=changed,
+            cards=cards if cards is not None else {},
+        )
+        self._gathering = gathering
         self._owner = owner
         self._paces: dict[Lane, _Pace] = {}
         self._working: dict[Lane, asyncio.Task[None]] = {}
@@ -104,10 +121,13 @@ class Notifier:
         self._stopping = False
         self.trouble: str | None = None
         """Why nothing can be delivered at present, or None."""
+        self.on_wake: Callable[[], None] = lambda: None
+        """Called whenever something was committed that may be seen."""
 
     def wake(self) -> None:
         """There may be something to deliver."""
         self._wake.set()
+        self.on_wake()
 
     async def run(self) -> None:
         """Deliver until `stop`."""
@@ -173,8 +193,11 @@ class Notifier:
             while not self._stopping and pace.ready_at(now := self._clock()) <= now:
                 if pace.suspect and not await self._answers(lane):
                     return
-                async with self._database.transaction() as connection:
-                    entry = await outbox.claim(connection, lane, self._owner, now)
+                found, entry = await self._claim(lane, now)
+                if found is not Gathered.NOTHING:
+                    failpoint.reach("after_gather")
+                if found is Gathered.MORE:
+                    continue
                 if entry is None:
                     return
                 failpoint.reach("after_claim")
@@ -188,6 +211,24 @@ class Notifier:
         finally:
             self._working.pop(lane, None)
             self._wake.set()
+
+    async def _claim(self, lane: Lane, now: datetime) -> tuple[Gathered, Entry | None]:
+        """Gather the alerts that wait, and claim what goes next.
+
+        A lane whose alerts have just begun rests for a moment, since more may begin with them.
+        """
+        found = Gathered.NOTHING
+        async with self._database.transaction() as connection:
+            since = await first_waits_since(connection, lane, now)
+            if since is not None:
+                if since <= now < since + self._gathering:
+                    self._pace(lane).rest_until = since + self._gathering
+                    return found, None
+                found = await gather(self._database, connection, lane, now)
+            if found is Gathered.MORE:
+                return found, None
+            await gather_lines(self._database, connection, lane, now)
+            return found, await outbox.claim(connection, lane, self._owner, now)
 
     async def _answers(self, lane: Lane) -> bool:
         """Whether a destination that failed can be used again."""
@@ -204,8 +245,7 @@ class Notifier:
     async def _deliver(self, entry: Entry) -> None:
         delivery = await self._rendering.render(entry)
         if delivery is None:
-            await self._record(entry, None)
-            await self._settle_lines(entry)
+            await self._settle(entry)
             return
         if delivery.is_shown():
             await self._record(entry, delivery.existing)
@@ -251,18 +291,27 @@ class Notifier:
         async with self._database.transaction() as connection:
             await outbox.record(self._database, connection, entry, sent, self._clock())
 
-    async def _settle_lines(self, entry: Entry) -> None:
-        """Nothing will be said in the thread of a message that was never to be seen."""
-        if entry.kind is EntryKind.VIEW and entry.alert_id is not None:
-            async with self._database.transaction() as connection:
-                await outbox.settle_lines(connection, entry.alert_id, entry.key)
+    async def _settle(self, entry: Entry) -> None:
+        """Nothing is to be said. The message of a group may stand for this one, which changed while it joined."""
+        now = self._clock()
+        async with self._database.transaction() as connection:
+            await outbox.record(self._database, connection, entry, None, now)
+            if entry.kind is not EntryKind.VIEW or entry.alert_id is None:
+                return
+            await outbox.settle_lines(connection, entry.alert_id, entry.key)
+            if (member := await groups.member(connection, entry.key)) is not None:
+                await outbox.stale_again(connection, member.key, due_at=now)
 
     async def _reconcile(self, entry: Entry, delivery: Delivery) -> Delivery:
         """An earlier attempt may have posted this: look for its key. Raises DeliveryFailed."""
         assert entry.in_doubt_since is not None
         try:
             found = await self._destinations[entry.lane.destination].find(
-                delivery.channel, delivery.key, since=entry.in_doubt_since, thread_ts=delivery.thread_ts
+                delivery.channel,
+                delivery.key,
+                since=entry.in_doubt_since,
+                thread_ts=delivery.thread_ts,
+                filename=None if delivery.file is None else delivery.file.filename,
             )
         except DeliveryFailed as failed:
             if failed.failure is not Failure.UNREADABLE:
@@ -299,6 +348,8 @@ class Notifier:
                 log.warning("chart_refused", key=delivery.key, reason=failed.reason)
                 bare = replace(delivery, message=delivery.message.without_charts())
                 return await self._send(entry, bare)
+            if delivery.file is not None:
+                raise
             log.error("blocks_refused", key=delivery.key, reason=failed.reason)
             return await self._send_content(entry, delivery, delivery.message.plain())
 
@@ -306,8 +357,11 @@ class Notifier:
         destination = self._destinations[entry.lane.destination]
         if delivery.existing is not None:
             posted = Posted(channel=delivery.existing.channel, ts=delivery.existing.ts)
-            await destination.update(posted, payload)
+            if delivery.file is None:
+                await destination.update(posted, payload)
             return posted
+        if delivery.file is not None:
+            return await destination.upload(delivery.channel, delivery.file, thread_ts=delivery.thread_ts)
         return await destination.post(
             delivery.channel,
             payload,
@@ -335,10 +389,12 @@ class Notifier:
                 async with self._database.transaction() as connection:
                     await outbox.bury(connection, entry, failed.reason)
                 return
+            case Failure.NO_CHANNEL if delivery.existing is not None:
+                await self._post_anew(entry, delivery)  # its channel was archived, deleted or closed to us
+                return
             case Failure.NO_CHANNEL if entry.lane.channel != self._default_channel:
                 self._report(entry.key, entry.lane, failed)
-                async with self._database.transaction() as connection:
-                    await outbox.move(connection, entry, self._default_channel)
+                await self._move(entry, now)
                 return
             case Failure.RATE_LIMITED:
                 pace.rest_until = retry_at = now + (failed.retry_after or _FIRST_RETRY)
@@ -351,6 +407,16 @@ class Notifier:
         in_doubt = failed.failure is Failure.AMBIGUOUS or entry.in_doubt_since is not None
         async with self._database.transaction() as connection:
             await outbox.postpone(connection, entry, retry_at, failed.reason, in_doubt=in_doubt)
+
+    async def _move(self, entry: Entry, now: datetime) -> None:
+        """Let an entry go to the default channel; what is said of an alert goes there with its message."""
+        async with self._database.transaction() as connection:
+            await outbox.move(connection, entry, self._default_channel)
+            if entry.kind is EntryKind.VIEW:
+                await outbox.move_thread(connection, entry.key, self._default_channel, now)
+            elif entry.root_key is not None:
+                await outbox.forget(connection, entry.root_key)
+                await outbox.move_thread(connection, entry.root_key, self._default_channel, now)
 
     async def _post_anew(self, entry: Entry, delivery: Delivery) -> None:
         """The message was deleted: forget it, so that the next attempt posts another."""

@@ -14,7 +14,7 @@ import httpx
 
 from bot.domain.clock import Clock
 from bot.domain.filling import Action, Call, Command
-from checks.means import NoAnswerError, Progress, exchange, execute, passed_on, probe_client
+from checks.means import NoAnswerError, ProbeClient, Progress, exchange, execute, passed_on, probe_client
 
 _MOST_BYTES = 1_048_576
 _TAIL = 2_000
@@ -39,7 +39,7 @@ class Performer:
         self._clock = clock
         self._mask = mask
         self._environ = passed_on(os.environ if environ is None else environ)
-        self._client: httpx.AsyncClient | None = None
+        self._client: ProbeClient | None = None
 
     async def close(self) -> None:
         if self._client is not None:

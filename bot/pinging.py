@@ -56,7 +56,9 @@ class Pinging:
     async def end(self, ping: Ping, status: RunStatus, exit_code: int | None) -> None:
         """A run has ended. It lasts from the newest start with its `rid`, or without one when it has none."""
         now = self._clock()
-        begun = await self._starts.of(ping.job, ping.run_id)
+        begun = None
+        if self._monitoring.may_run(ping.job):
+            begun = await self._starts.of(ping.job, ping.run_id)
         run = Run(
             run_id=ping.run_id,
             job=ping.job,

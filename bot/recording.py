@@ -18,13 +18,14 @@ from bot.domain.run import Run, Start
 from bot.domain.standing import Standing
 from bot.hindsight import Hindsight
 from bot.job_book import JobBook, JobPages
-from bot.ledger import Ledger
+from bot.ledger import Ledger, Standings
 from bot.silence_book import SilenceBook
 from checks.result import State, Value
 from storage import alerts, baselines
 from storage.database import Connection, Database
 
 _BASELINE_KEPT = timedelta(minutes=10)
+_MOST_PLANS = 10_000
 
 
 class Rulebook(Protocol):
@@ -54,26 +55,47 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What a source's rules need to know, worked out once. `rules` says whose it is."""
+
+    rules: tuple[RuleGroup, ...]
+    is_templated: bool
+    needed: frozenset[str]
+    compared: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of a batch: False for each run or start that was known before."""
+
+    new: list[bool]
+    ledger: Ledger
+    pages: JobPages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorder:
     """Judges observations in the order in which they came, each by all that those before it have changed."""
 
     database: Database
     rulebook: Rulebook
+    standings: Standings
     announcer: Announcer
     silences: SilenceBook
     jobs: JobBook
     hindsight: Hindsight
     clock: Clock
+    _plans: dict[int, _Plan] = field(default_factory=dict)
     _baselines: dict[tuple[Source, str], tuple[datetime, float | None]] = field(default_factory=dict)
 
-    async def record(self, connection: Connection, batch: Sequence[Report]) -> list[bool]:
-        """Store a batch with all it changes; False for each run or start that was known before.
+    async def record(self, connection: Connection, batch: Sequence[Report]) -> Recorded:
+        """Store a batch with all it changes; call `committed` once the transaction is.
 
         Raises DatabaseError and StaleAlert; then the caller's transaction must not be committed.
         """
         now = self.clock()
         observed = [each.observation for each in batch if each.start is None and each.rules is None]
-        ledger = await Ledger.open(self.database, connection, observed, now)
+        ledger = await Ledger.open(self.standings, connection, observed, now)
         unjudged = {id(each.run) for each in batch if each.past or ledger.is_late(each.observation)}
         pages = await self.jobs.open(
             connection,
@@ -86,20 +108,34 @@ class Recorder:
         stored = [await self._record(ledger, pages, each) for each in batch]
         await pages.write()
         await ledger.write()
-        return stored
+        return Recorded(new=stored, ledger=ledger, pages=pages)
+
+    def committed(self, recorded: Recorded) -> None:
+        """Remember for the next batch what is stored now."""
+        self.jobs.committed(recorded.pages)
+        recorded.ledger.committed(self.standings)
 
     def _likely_keys(self, ledger: Ledger, batch: Sequence[Report]) -> Iterator[str]:
         """Fingerprints of the alerts that a batch may be about, so that they are read together."""
         for report in batch:
             if report.start is None:
                 known = _fields_of(ledger.standing(report.observation))
-                yield from _keys(self._groups(report), report.observation, known, {})
+                groups = self._groups(report)
+                yield from _keys(self._plan(groups), report.observation, known, {})
 
     def _groups(self, report: Report) -> tuple[RuleGroup, ...]:
         if report.rules is not None:
             return report.rules
         observation = report.observation
         return self.rulebook.groups_for(observation.source, watch=observation.watch)
+
+    def _plan(self, groups: tuple[RuleGroup, ...]) -> _Plan:
+        known = self._plans.get(id(groups))
+        if known is None or known.rules is not groups:
+            if len(self._plans) >= _MOST_PLANS:
+                self._plans.clear()
+            known = self._plans[id(groups)] = _plan_of(groups)
+        return known
 
     async def _record(self, ledger: Ledger, pages: JobPages, report: Report) -> bool:
         observation, run, begun = report.observation, report.run, None
@@ -149,15 +185,15 @@ class Recorder:
         before: Standing | None,
     ) -> Decision:
         known = _fields_of(before)
-        baseline = await self._baseline(ledger.connection, observation, groups)
-        keys = _keys(groups, observation, known, baseline)
-        needed = {name for group in groups for rule in group.rules for name in rule.depends_on}
+        plan = self._plan(groups)
+        baseline = await self._baseline(ledger.connection, observation, plan) if plan.compared else {}
+        keys = _keys(plan, observation, known, baseline)
         memory = Memory(
             streaks=before.streaks if before is not None else {},
             previous=known,
             baseline=baseline,
             open=await ledger.alerts(keys),
-            failing=await ledger.failing(needed) if needed else frozenset(),
+            failing=await ledger.failing(plan.needed) if plan.needed else frozenset(),
             past=await self.hindsight.of(ledger.connection, observation, groups),
         )
         decision = evaluate(groups, observation, memory)
@@ -185,11 +221,11 @@ class Recorder:
         )
 
     async def _baseline(
-        self, connection: Connection, observation: Observation, groups: tuple[RuleGroup, ...]
+        self, connection: Connection, observation: Observation, plan: _Plan
     ) -> dict[str, float]:
         """What the fields that rules compare usually are; asked of the database every few minutes."""
         usual: dict[str, float] = {}
-        for name in baselines_of(groups):
+        for name in plan.compared:
             key = (observation.source, name)
             known = self._baselines.get(key)
             if known is None or observation.at - known[0] > _BASELINE_KEPT:
@@ -206,15 +242,22 @@ def _fields_of(before: Standing | None) -> Mapping[str, Value]:
     return before.fields if before is not None else {}
 
 
+def _plan_of(groups: tuple[RuleGroup, ...]) -> _Plan:
+    rules = [rule for group in groups for rule in group.rules]
+    return _Plan(
+        rules=groups,
+        is_templated=any(rule.resource for rule in rules),
+        needed=frozenset(name for rule in rules for name in rule.depends_on),
+        compared=baselines_of(groups),
+    )
+
+
 def _keys(
-    groups: tuple[RuleGroup, ...],
-    observation: Observation,
-    known: Mapping[str, Any],
-    baseline: Mapping[str, float],
+    plan: _Plan, observation: Observation, known: Mapping[str, Any], baseline: Mapping[str, float]
 ) -> tuple[str, ...]:
     """The fingerprints that an observation is about; few rules need its fields for them."""
-    templated = any(rule.resource for group in groups for rule in group.rules)
-    return fingerprints(groups, observation, variables(observation, known, baseline) if templated else {})
+    names = variables(observation, known, baseline) if plan.is_templated else {}
+    return fingerprints(plan.rules, observation, names)
 
 
 def _in_state(observation: Observation, state: State) -> Observation:

@@ -22,12 +22,15 @@ from bot.domain.pattern import Pattern, find_pattern
 from bot.domain.rollup import DURATION, hour_of, together
 from bot.domain.run import fields_of
 from bot.domain.run_filter import RunFilter
-from bot.domain.schedule import Cron, local_day
+from bot.domain.schedule import Cron, days_before, local_day
 from bot.domain.standing import Standing
 from bot.hindsight import trends_of
+from bot.measuring import Measuring
+from bot.present import Present
 from bot.reports import digest as figures
 from bot.reports.detail import SHOWN, CheckDetail, JobDetail, Limit
 from bot.reports.digest import Digest, Item, Section, Series
+from bot.reports.health import Health, alert_count
 from bot.reports.overview import Figure, Overview, lines, worst
 from bot.reports.thresholds import measured_fields
 from checks.result import Value
@@ -43,9 +46,19 @@ class Reporting:
     """Reads the database and gives figures. `troubles` tells what Tocsin itself cannot do at present."""
 
     database: Database
-    settings: Settings
+    present: Present
     clock: Clock
     troubles: Callable[[], Sequence[str]]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as they hold now."""
+        return self.present.settings
+
+    @property
+    def measuring(self) -> Measuring:
+        """Fields over some time."""
+        return Measuring(database=self.database, settings=self.settings)
 
     async def overview(self) -> Overview:
         """How everything stands now. Raises DatabaseError."""
@@ -75,30 +88,67 @@ class Reporting:
         zone = self.settings.timezone
         start, end = local_day(due_at, zone, -1 if wanted.period == "yesterday" else 0)
         end = min(end, due_at)
-        earlier = local_day(start - timedelta(hours=1), zone)
-        sections = _sections(wanted)
-        names = {item.source for section in sections for item in section.items}
+        day_before = days_before(start, end, zone, 1)
         patterns = await self.patterns(wanted.patterns, end) if wanted.patterns else None
+        charts = [await self.measuring.chart(chart, end) for chart in wanted.charts]
         async with self.database.snapshot() as connection:
-            series = await self._series(connection, names, start, end)
-            before = await self._series(connection, names, *earlier)
-            uptimes = [await self._uptime(connection, name, start, end) for name in self.settings.checks]
-            jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
-            ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
             began = await alerts.opened_between(connection, start, end)
             untold = await decisions.told_nowhere(connection, [alert.id for alert in began])
+            still_open = await alerts.list_open(connection)
             return Digest(
                 name=self.settings.name,
                 start=start,
                 end=end,
-                sections=figures.make_figures(sections, series, before),
-                alerts=figures.alert_figures(began),
-                uptimes=[uptime for uptime in uptimes if uptime is not None],
-                jobs=[figures.job_figures(name, found) for name, found in ran if found.count],
-                open=await alerts.list_open(connection, 100),
+                sections=await self._figures(connection, wanted, start, end),
+                alerts=figures.alert_figures(
+                    began, len(await alerts.opened_between(connection, *day_before))
+                ),
+                uptimes=await self._uptimes(connection, (start, end), day_before) if wanted.uptime else None,
+                jobs=await self._jobs(connection, start, end),
+                open=still_open,
+                quiet=figures.quiet_alerts(began, still_open, untold),
                 patterns=patterns,
-                told_here=[alert for alert in began if alert.id in untold],
+                charts=charts,
             )
+
+    async def _figures(
+        self, connection: Connection, wanted: DigestSettings, start: datetime, end: datetime
+    ) -> list[tuple[str, list[figures.Figure]]]:
+        """The configured sections, with the earlier periods that their changes need."""
+        sections = _sections(wanted)
+        items = [item for section in sections for item in section.items]
+        before: dict[int, Series] = {}
+        for days in {item.change_days for item in items} - {None}:
+            assert days is not None
+            names = {item.source for item in items if item.change_days == days}
+            period = days_before(start, end, self.settings.timezone, days)
+            before[days] = await self._series(connection, names, *period)
+        series = await self._series(connection, {item.source for item in items}, start, end)
+        return figures.make_figures(sections, series, before)
+
+    async def _uptimes(
+        self, connection: Connection, now: tuple[datetime, datetime], before: tuple[datetime, datetime]
+    ) -> figures.Uptimes | None:
+        names = list(self.settings.checks)
+        found = {name: await tally.of_check(connection, name, *now) for name in names}
+        earlier = {name: await tally.of_check(connection, name, *before) for name in names}
+        return figures.uptimes(found, earlier)
+
+    async def _jobs(self, connection: Connection, start: datetime, end: datetime) -> list[figures.JobFigures]:
+        jobs = sorted({*await sources.names(connection, SourceKind.JOB), *self.settings.jobs})
+        ran = [(name, await tally.of_job(connection, name, start, end)) for name in jobs]
+        return [figures.job_figures(name, found) for name, found in ran if found.count]
+
+    async def health(self) -> Health:
+        """How everything stands, with the alerts of a day and a week. Raises DatabaseError."""
+        overview = await self.overview()
+        async with self.database.snapshot() as connection:
+            began = await alerts.opened_between(connection, overview.at - 2 * _WEEK, overview.at)
+        return Health(
+            overview=overview,
+            day=alert_count(began, overview.at, _DAY),
+            week=alert_count(began, overview.at, _WEEK),
+        )
 
     async def patterns(self, over: timedelta, end: datetime) -> Pattern:
         """When and about what alerts came in the time before an instant. Raises DatabaseError."""
@@ -187,11 +237,6 @@ class Reporting:
                 found[name] = min(told, key=lambda outlook: outlook.after)
         return found
 
-    async def _uptime(
-        self, connection: Connection, name: str, start: datetime, end: datetime
-    ) -> figures.Uptime | None:
-        return figures.uptime(name, await tally.of_check(connection, name, start, end))
-
     async def _series(
         self, connection: Connection, names: set[str], start: datetime, end: datetime
     ) -> Series:
@@ -225,7 +270,7 @@ class Reporting:
             past = await self._series(connection, {source}, then - _LOOK_BACK, then)
             earlier = _newest(past[source], field)
             if isinstance(earlier, int | float):
-                change = figures.change(value, earlier, f"{spell(wanted.change)} ago")
+                change = figures.change(value, earlier, f"{spell(wanted.change)} ago", wanted.format)
         return Figure(label=wanted.label, value=figures.write(value, wanted.format), change=change)
 
 
@@ -276,7 +321,7 @@ def _sections(wanted: DigestSettings) -> tuple[Section, ...]:
                     field=item.field.field,
                     statistics=tuple(str(stat) for stat in item.stat),
                     format=item.format,
-                    show_change=item.change is not None,
+                    change_days=None if item.change is None else max(1, round(item.change / _DAY)),
                 )
                 for item in section.items
             ),

@@ -1,92 +1,40 @@
-"""Messages at their time: the digest once a day, the heartbeat every so often; each once, restarts included."""
+"""What is said at its time: digest, reports, heartbeat, check-ins, checklists, and a group's readiness."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import structlog
+from functools import partial
+from zoneinfo import ZoneInfo
 
 from bot.blocks.digest import render_digest
+from bot.blocks.health import render_health
 from bot.blocks.message import Message
 from bot.blocks.overview import render_heartbeat
 from bot.blocks.patterns import render_patterns
 from bot.blocks.readiness import ReadinessLine, render_readiness
-from bot.config.rulebook import Rulebook
+from bot.blocks.sla import render_sla
+from bot.checkins import Checkins
+from bot.checklists import Checklists
 from bot.config.settings import Settings
+from bot.config.telling import Checkin, Checklist
 from bot.domain.clock import Clock
 from bot.domain.observation import Observation
-from bot.domain.schedule import Cron, Daily, Every, Schedule
-from bot.judging import judged
+from bot.domain.schedule import Cron, Daily, Every, Schedule, Together, local_month
+from bot.judging import Asked, judged
+from bot.occasions import PRIORITY, Attachment, Occasion, ScheduledMessage, post_payload
 from bot.reporting import Reporting
-from storage import outbox, slots
-from storage.database import Database, DatabaseError
+from bot.reports.sla import SlaReport, as_csv
+from storage import outbox
+from storage.database import Database
 from storage.outbox import Lane
 
-log = structlog.get_logger(__name__)
-
-PRIORITY = 45  # after every alert's own message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduledMessage:
-    """Something to say at its time. Later than `stale_after` nobody wants it any more."""
-
-    name: str
-    schedule: Schedule
-    channel: str
-    stale_after: timedelta
-    write: Callable[[datetime], Awaitable[Message]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduledMessages:
-    """Queues each message that has fallen due. Raises DatabaseError, OSError; then the next tick tries again.
-
-    A message that cannot be written holds up no other.
-    """
-
-    database: Database
-    clock: Clock
-    wake: Callable[[], None]
-    messages: tuple[ScheduledMessage, ...]
-
-    async def tick(self) -> None:
-        """Queue what is due. A message whose time passed while Tocsin was down is sent once, late."""
-        for message in self.messages:
-            try:
-                await self._tick(message)
-            except (DatabaseError, OSError):
-                raise
-            except Exception:
-                log.exception("scheduled_message_failed", name=message.name)
-
-    async def _tick(self, message: ScheduledMessage) -> None:
-        now = self.clock()
-        due_at = message.schedule.last_until(now)
-        async with self.database.snapshot() as connection:
-            last = await slots.last(connection, message.name)
-        if last is not None and last >= due_at:
-            return
-        wanted = last is not None and now - due_at <= message.stale_after
-        written = await message.write(due_at) if wanted else None
-        async with self.database.transaction() as connection:
-            if not await slots.take(self.database, connection, message.name, due_at):
-                return  # another replica was faster
-            if written is None:
-                log.info("scheduled_message_skipped", name=message.name, due_at=due_at.isoformat())
-                return
-            await outbox.add_post(
-                self.database,
-                connection,
-                key=f"{message.name}:{due_at.isoformat()}",
-                lane=Lane(destination="slack", channel=message.channel),
-                payload=post_payload(written, message.channel),
-                priority=PRIORITY,
-                now=now,
-            )
-        self.wake()
+_A_DAY = timedelta(hours=20)  # later the next one is near
+_SOON = timedelta(hours=2)
+_LONGEST_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +43,7 @@ class ReadinessReports:
 
     database: Database
     channel: str
-    rules: Rulebook
+    rules: Asked
     clock: Clock
     wake: Callable[[], None]
 
@@ -124,32 +72,65 @@ class ReadinessReports:
         return ReadinessLine(name=member.source.name, state=state, summary=why, latency_ms=latency_ms)
 
 
-def post_payload(message: Message, channel: str, thread_ts: str | None = None) -> dict[str, object]:
-    """A message as the outbox keeps it."""
-    return {
-        "text": message.text,
-        "blocks": [*message.blocks, *message.body],
-        "channel": channel,
-        "thread_ts": thread_ts,
-    }
-
-
-def scheduled_messages(settings: Settings, reporting: Reporting) -> tuple[ScheduledMessage, ...]:
+def scheduled_messages(
+    settings: Settings, reporting: Reporting, checkins: Checkins, checklists: Checklists
+) -> tuple[ScheduledMessage | Occasion, ...]:
     """What the settings want said at its time."""
-    found = []
+    return (
+        *_digests(settings, reporting),
+        *_reports(settings, reporting),
+        *_heartbeats(settings, reporting),
+        *_checkins(settings, checkins),
+        *_checklists(settings, checklists),
+    )
+
+
+def _digests(settings: Settings, reporting: Reporting) -> Iterator[ScheduledMessage]:
     if (digest := settings.digest) is not None:
 
         async def write_digest(due_at: datetime) -> Message:
             return render_digest(await reporting.digest(digest, due_at), settings.timezone)
 
-        found.append(
-            ScheduledMessage(
-                name="digest",
-                schedule=Daily(at=digest.at, zone=settings.timezone),
-                channel=digest.channel or settings.slack.channel,
-                stale_after=timedelta(hours=20),
-                write=write_digest,
-            )
+        yield ScheduledMessage(
+            name="digest",
+            schedule=Daily(at=digest.at, zone=settings.timezone),
+            channel=digest.channel or settings.slack.channel,
+            stale_after=_A_DAY,
+            write=write_digest,
+        )
+
+
+def _reports(settings: Settings, reporting: Reporting) -> Iterator[ScheduledMessage]:
+    if (health := settings.reports.health) is not None:
+
+        async def write_health(_due_at: datetime) -> Message:
+            return render_health(await reporting.health())
+
+        yield ScheduledMessage(
+            name="health",
+            schedule=Every(interval=health.every),
+            channel=health.channel or settings.slack.channel,
+            stale_after=min(health.every / 2, _SOON),
+            write=write_health,
+        )
+    if (sla := settings.reports.sla) is not None:
+
+        async def read_sla(due_at: datetime) -> SlaReport:
+            return await reporting.measuring.sla(last_month(due_at, settings.timezone), due_at)
+
+        async def write_sla(due_at: datetime) -> Message:
+            return render_sla(await read_sla(due_at), settings.timezone)
+
+        async def attach_sla(due_at: datetime) -> Attachment:
+            return sla_file(await read_sla(due_at))
+
+        yield ScheduledMessage(
+            name="sla",
+            schedule=Cron(sla.schedule, settings.timezone),
+            channel=sla.channel or settings.slack.channel,
+            stale_after=timedelta(days=3),
+            write=write_sla,
+            attach=attach_sla,
         )
     if (patterns := settings.reports.patterns) is not None:
 
@@ -157,27 +138,80 @@ def scheduled_messages(settings: Settings, reporting: Reporting) -> tuple[Schedu
             found = await reporting.patterns(patterns.over, due_at)
             return render_patterns(found, settings.timezone, settings.name)
 
-        found.append(
-            ScheduledMessage(
-                name="patterns",
-                schedule=Cron(patterns.schedule, settings.timezone),
-                channel=patterns.channel or settings.slack.channel,
-                stale_after=timedelta(hours=20),
-                write=write_patterns,
-            )
+        yield ScheduledMessage(
+            name="patterns",
+            schedule=Cron(patterns.schedule, settings.timezone),
+            channel=patterns.channel or settings.slack.channel,
+            stale_after=_A_DAY,
+            write=write_patterns,
         )
+
+
+def _heartbeats(settings: Settings, reporting: Reporting) -> Iterator[ScheduledMessage]:
     if (heartbeat := settings.heartbeat) is not None:
 
         async def write_heartbeat(_due_at: datetime) -> Message:
             return render_heartbeat(await reporting.overview())
 
-        found.append(
-            ScheduledMessage(
-                name="heartbeat",
-                schedule=Every(interval=heartbeat.every),
-                channel=heartbeat.channel or settings.slack.channel,
-                stale_after=min(heartbeat.every, timedelta(minutes=5)),
-                write=write_heartbeat,
-            )
+        yield ScheduledMessage(
+            name="heartbeat",
+            schedule=Every(interval=heartbeat.every),
+            channel=heartbeat.channel or settings.slack.channel,
+            stale_after=min(heartbeat.every, timedelta(minutes=5)),
+            write=write_heartbeat,
         )
-    return tuple(found)
+
+
+def _checkins(settings: Settings, checkins: Checkins) -> Iterator[Occasion]:
+    names = unique_names("checkin", [each.title for each in settings.checkins])
+    for name, wanted in zip(names, settings.checkins, strict=True):
+        yield Occasion(
+            name=name,
+            schedule=schedule_of(wanted, settings.timezone),
+            stale_after=_SOON,
+            prepare=partial(checkins.prepare, wanted),
+        )
+
+
+def _checklists(settings: Settings, checklists: Checklists) -> Iterator[Occasion]:
+    names = unique_names("checklist", list(settings.checklists))
+    for name, (title, wanted) in zip(names, settings.checklists.items(), strict=True):
+        yield Occasion(
+            name=name,
+            schedule=schedule_of(wanted, settings.timezone),
+            stale_after=_A_DAY,
+            prepare=partial(checklists.prepare, title, wanted),
+        )
+
+
+def schedule_of(wanted: Checkin | Checklist, zone: ZoneInfo) -> Schedule:
+    """By cron, or at times of day in a zone."""
+    if wanted.schedule is not None:
+        return Cron(wanted.schedule, zone)
+    return Together(tuple(Daily(at=at, zone=zone) for at in wanted.at or ()))
+
+
+def unique_names(kind: str, titles: Sequence[str]) -> list[str]:
+    """A name for each that a slot can have: as long as it is titled so, wherever in the file it stands."""
+    seen: Counter[str] = Counter()
+    found = []
+    for title in titles:
+        seen[title] += 1
+        text = title if seen[title] == 1 else f"{title}#{seen[title]}"
+        short = text if len(text) <= _LONGEST_TITLE else hashlib.sha256(text.encode()).hexdigest()[:32]
+        found.append(f"{kind}:{short}")
+    return found
+
+
+def last_month(due_at: datetime, zone: ZoneInfo) -> datetime:
+    """An instant in the local month before the one that holds an instant."""
+    return local_month(due_at, zone, -1)[0]
+
+
+def sla_file(report: SlaReport) -> Attachment:
+    """The report's figures as CSV."""
+    return Attachment(
+        filename=f"sla-{report.month}.csv",
+        title=f"{report.name}: SLA {report.month}"[:200],
+        content=as_csv(report),
+    )

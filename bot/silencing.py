@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.announcing import Announcer
+from bot.auditing import ENDED, EXTENDED, MADE, note_silence
 from bot.blocks.message import Message
 from bot.blocks.silences import render_after, render_made, render_warning
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Refusal
+from bot.domain.audit import Via
 from bot.domain.clock import Clock
 from bot.domain.coverage import Coverage, covered
 from bot.domain.silence import Origin, Silence, Timetable, Window, covering, hush, settle, speak
-from bot.scheduled import post_payload
+from bot.occasions import post_payload
 from bot.silence_book import SilenceBook
 from storage import alerts, outbox, silences
 from storage.alerts import StaleAlert
@@ -88,12 +90,16 @@ class Silencing:
         async with self._database.transaction() as connection:
             made = replace(new, id=await silences.add(connection, new))
             coverage = covered(made, self._samples, await alerts.list_open(connection, _MOST_TRIED))
+            via = Via.API if origin is Origin.API else Via.SLACK
+            await note_silence(connection, made, MADE, who, via, now, after=until, note=reason)
             await self._post(connection, f"silence:{made.id}:made", render_made(made, coverage))
         await self._settle_alerts()
         self._wake()
         return made, coverage
 
-    async def extend(self, silence_id: int, seen: datetime, by: timedelta, who: str) -> Silence | NotDone:
+    async def extend(
+        self, silence_id: int, seen: datetime, by: timedelta, who: str, via: Via = Via.SLACK
+    ) -> Silence | NotDone:
         """Let a silence that is known to end at `seen` last longer; a second time changes nothing."""
         now = self._clock()
         async with self._database.transaction() as connection:
@@ -110,16 +116,19 @@ class Silencing:
                 return NotDone(reason="A silence lasts 366 days at most.", silence=silence)
             if not await silences.extend(connection, silence_id, seen, until, who):
                 return NotDone(reason=f"Silence #{silence_id} has another end already.", silence=silence)
+            await note_silence(connection, silence, EXTENDED, who, via, now, before=seen, after=until)
         await self._settle_alerts()
         self._wake()
         return replace(silence, ends_at=until, extended_by=who)
 
-    async def end(self, silence_id: int, who: str) -> Silence | NotDone:
+    async def end(self, silence_id: int, who: str, via: Via = Via.SLACK) -> Silence | NotDone:
         """End a silence now: what it covers and still fails is told again."""
         now = self._clock()
         async with self._database.transaction() as connection:
             done = await silences.end(connection, silence_id, who, now)
             silence = await silences.get(connection, silence_id)
+            if done and silence is not None:
+                await note_silence(connection, silence, ENDED, who, via, now, before=silence.ends_at)
         if silence is None:
             return NotDone(reason=f"There is no silence #{silence_id} (any more).")
         if not done:
@@ -130,16 +139,16 @@ class Silencing:
         return silence
 
     async def silence_alert(
-        self, alert_id: int, who: str, length: timedelta, reason: str | None = None
+        self, alert_id: int, who: str, length: timedelta, reason: str | None = None, via: Via = Via.SLACK
     ) -> Change | Refusal:
         """Keep one problem quiet, also if it ends and begins again meanwhile. Raises UnknownAlert."""
         for _ in range(_TRIES):
             with suppress(StaleAlert):
-                return await self._silence_alert(alert_id, who, length, reason)
+                return await self._silence_alert(alert_id, who, length, reason, via)
         raise StaleAlert(f"alert {alert_id} keeps changing")
 
     async def _silence_alert(
-        self, alert_id: int, who: str, length: timedelta, reason: str | None
+        self, alert_id: int, who: str, length: timedelta, reason: str | None, via: Via
     ) -> Change | Refusal:
         now = self._clock()
         async with self._database.transaction() as connection:
@@ -163,17 +172,21 @@ class Silencing:
             change = hush(alert, covering([*others, new], alert) or new, now)
             stored = await self._announcer.store(connection, change, now)
             await silences.note_hidden(self._database, connection, new.id, alert.id, now)
+            await note_silence(
+                connection, new, MADE, who, via, now,
+                about=alert, before=alert.silenced_until, after=new.ends_at, note=reason,
+            )  # fmt: skip
         self._wake()
         return replace(change, alert=stored)
 
-    async def unsilence_alert(self, alert_id: int, who: str) -> Change | Refusal:
+    async def unsilence_alert(self, alert_id: int, who: str, via: Via = Via.SLACK) -> Change | Refusal:
         """Let one problem be heard again: a silence of more than this goes on for the rest. Raises UnknownAlert."""
         for _ in range(_TRIES):
             with suppress(StaleAlert):
-                return await self._unsilence_alert(alert_id, who)
+                return await self._unsilence_alert(alert_id, who, via)
         raise StaleAlert(f"alert {alert_id} keeps changing")
 
-    async def _unsilence_alert(self, alert_id: int, who: str) -> Change | Refusal:
+    async def _unsilence_alert(self, alert_id: int, who: str, via: Via) -> Change | Refusal:
         now = self._clock()
         async with self._database.transaction() as connection:
             alert = await self._known(connection, alert_id)
@@ -191,6 +204,8 @@ class Silencing:
             else:
                 change = lifecycle.spoken(alert, who, now, "")
             stored = await self._announcer.store(connection, change, now)
+            until = alert.silenced_until
+            await note_silence(connection, before, ENDED, who, via, now, about=alert, before=until)
         self._wake()
         return replace(change, alert=stored)
 

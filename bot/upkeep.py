@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -16,8 +16,21 @@ import structlog
 from bot.config.telling import Retention
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
-from bot.domain.rollup import HOUR, hour_of
-from storage import alerts, open_runs, outbox, rollups, runs, silences, sources
+from bot.domain.rollup import HOUR, Share, hour_of
+from storage import (
+    alerts,
+    audit,
+    checkins,
+    checklists,
+    drills,
+    groups,
+    open_runs,
+    outbox,
+    rollups,
+    runs,
+    silences,
+    sources,
+)
 from storage.database import Connection, Database
 
 log = structlog.get_logger(__name__)
@@ -37,7 +50,16 @@ Forget = Callable[[Connection, datetime, int], Awaitable[int]]
 class Upkeep:
     """Rolls up and sweeps. Every method raises DatabaseError and can be called again at any time."""
 
-    def __init__(self, *, database: Database, clock: Clock, retention: Retention) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        retention: Retention,
+        shares: Mapping[Source, Collection[Share]] | None = None,
+    ) -> None:
+        """`shares`: values of fields whose frequency is to be known beyond the retention of single results."""
+        self._shares = shares or {}
         self._database = database
         self._clock = clock
         self._keep = retention
@@ -62,8 +84,13 @@ class Upkeep:
         async with self._database.transaction() as connection:
             await open_runs.forget(connection, now - _OPEN_KEPT)
             await alerts.forget(connection, now - keep.alerts)
+            await audit.forget(connection, now - keep.alerts)
+            await groups.forget(connection)
             await silences.forget(connection, now - keep.alerts)
             await outbox.purge(connection, now - _POSTS_KEPT)
+            await outbox.purge_cards(connection, now - keep.alerts)
+            for table in (checkins, checklists, drills):
+                await table.forget(connection, now - keep.alerts)
             await open_runs.forget(connection, now - _OPEN_KEPT)
 
     async def _roll(self, kind: SourceKind) -> bool:
@@ -74,7 +101,7 @@ class Upkeep:
         portion = list(islice(left, _PORTION))
         async with self._database.snapshot() as connection:
             found = {
-                (source, hour): await rollups.gather(connection, source, hour)
+                (source, hour): await rollups.gather(connection, source, hour, self._shares.get(source, ()))
                 for source in (Source(kind=kind, name=name) for name in portion)
             }
         async with self._database.transaction() as connection:
@@ -104,7 +131,9 @@ class Upkeep:
             marks = await rollups.marks(connection, kind, until, _PORTION) if until is not None else []
             oldest = self._oldest(kind)
             found = {
-                (mark.source, mark.hour): await rollups.gather(connection, mark.source, mark.hour)
+                (mark.source, mark.hour): await rollups.gather(
+                    connection, mark.source, mark.hour, self._shares.get(mark.source, ())
+                )
                 for mark in marks
                 if mark.hour >= oldest  # of an older one some of the rest is dropped already
             }

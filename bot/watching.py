@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from bot.domain.clock import Clock
 from bot.domain.job_questions import observed
@@ -19,17 +20,26 @@ REPEATED = timedelta(minutes=1)
 """A trouble that goes on unchanged is looked at again for the record so often."""
 
 
+class Expected(Protocol):
+    """What is expected of jobs at present."""
+
+    @property
+    def terms(self) -> Mapping[str, Terms]: ...
+
+    @property
+    def other_terms(self) -> Terms: ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Watch:
     """Observes the jobs that something is wrong with, and those that it was wrong with, through `monitoring`.
 
-    `terms` are those of the configured jobs; runs that others announced are held to `other_terms`.
+    `expected` knows the terms of the configured jobs, and those that runs announced by others are held to.
     """
 
     database: Database
     monitoring: Monitoring
-    terms: Mapping[str, Terms]
-    other_terms: Terms
+    expected: Expected
     clock: Clock
     _looking_since: datetime | None = None
     _expected: bool = False
@@ -47,7 +57,7 @@ class Watch:
         async with self.database.snapshot() as connection:
             known = await known_jobs.sights(connection)
             running = _by_job(await open_runs.list_all(connection))
-            for job in {**self.terms, **running, **self._told}:
+            for job in {**self.expected.terms, **running, **self._told}:
                 sight = known.get(job) or Sight(known_since=now)
                 if job in running:
                     sight = replace(sight, running=tuple(running[job]))
@@ -55,7 +65,7 @@ class Watch:
 
     async def _begin(self, now: datetime) -> None:
         """Start to look: what happened before may not have been heard."""
-        timetables = {job: terms.timetable for job, terms in self.terms.items()}
+        timetables = {job: terms.timetable for job, terms in self.expected.terms.items()}
         async with self.database.transaction() as connection:
             await known_jobs.expect(self.database, connection, timetables, now)
             troubled = await sources.troubled_jobs(connection)
@@ -64,7 +74,7 @@ class Watch:
 
     async def _look(self, connection: Connection, job: str, sight: Sight, now: datetime) -> None:
         assert self._looking_since is not None
-        terms = self.terms.get(job, self.other_terms)
+        terms = self.expected.terms.get(job, self.expected.other_terms)
         found = look(terms, self._dues_of(job, terms), sight, now, self._looking_since)
         if not self._is_news(job, terms, found, now):
             return

@@ -18,9 +18,10 @@ import httpx
 
 from checks._connection import explain_connection, is_local_limit, place
 from checks._tls import explain_refusal, fetch_certificate
-from checks.client import MAX_REDIRECTS, Progress, TrustError
+from checks.client import MAX_REDIRECTS, ProbeClient, Progress, TrustError
 
 BODY_LIMIT = 1_048_576
+_CHUNK = 16_384
 # Codecs that are encodings of text and take time in proportion to it, unlike punycode and the like.
 _CHARSETS = re.compile(r"utf|iso8859|latin|cp\d|ascii|koi8|gb|big5|shift_jis|euc", re.IGNORECASE)
 
@@ -82,19 +83,21 @@ class Answer:
 
 
 async def exchange(
-    client: httpx.AsyncClient, request: httpx.Request, progress: Progress, *, follow: bool, now: datetime
+    client: ProbeClient, request: httpx.Request, progress: Progress, *, follow: bool, now: datetime
 ) -> Answer:
     """Send the request, follow its redirects, read the body to its limit. Raises NoAnswerError."""
     redirects: list[str] = []
     try:
         while True:
-            response = await client.send(request, stream=True, follow_redirects=False)
-            following = response.next_request if follow else None
-            if following is None:
-                return await _read(response, tuple(redirects), progress)
-            await response.aclose()
+            response = await client.ask(request)
+            try:
+                following = await client.after(request, response) if follow else None
+                if following is None:
+                    return await _read(response, tuple(redirects), progress)
+            finally:
+                response.close()
             request = following
-            redirects.append(f"{response.status_code} to {request.url}")
+            redirects.append(f"{response.status} to {request.url}")
             if len(redirects) > MAX_REDIRECTS:
                 raise NoAnswerError(f"more than {MAX_REDIRECTS} redirects, the last to {request.url}")
     except TrustError as error:
@@ -103,22 +106,21 @@ async def exchange(
         raise await _explain(error, request, redirects, progress, now) from error
 
 
-async def _read(response: httpx.Response, redirects: tuple[str, ...], progress: Progress) -> Answer:
-    body, flaw = _Body(response.headers.get("content-encoding", "")), None
+async def _read(response: aiohttp.ClientResponse, redirects: tuple[str, ...], progress: Progress) -> Answer:
+    headers = httpx.Headers(response.raw_headers)  # which knows what to do with bytes that are no ASCII
+    body, flaw = _Body(headers.get("content-encoding", "")), None
     try:
-        async for chunk in response.aiter_raw():
+        async for chunk in response.content.iter_chunked(_CHUNK):
             if not body.take(chunk):
                 break
-    except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-        flaw = _explain_break(error, body.received, response.headers)
+    except (aiohttp.ClientError, OSError) as error:
+        flaw = _explain_break(error, body.received, headers)
     except zlib.error:
         flaw = "the body is not compressed as its headers say"
-    finally:
-        await response.aclose()
     progress.enter("")
     return Answer(
-        status=response.status_code,
-        headers=response.headers,
+        status=response.status,
+        headers=headers,
         body=bytes(body.content),
         truncated=body.is_full,
         flaw=flaw,
@@ -190,9 +192,7 @@ def _explain_break(error: Exception, received: int, headers: httpx.Headers) -> s
     promised = headers.get("content-length", "")
     if promised.isdecimal() and int(promised[:18]) > received:
         return f"the answer broke off after {received} of {promised[:18]} bytes"
-    if isinstance(error.__cause__, aiohttp.ClientPayloadError) and "chunked" in headers.get(
-        "transfer-encoding", ""
-    ):
+    if isinstance(error, aiohttp.ClientPayloadError) and "chunked" in headers.get("transfer-encoding", ""):
         return f"the answer broke off after {received} bytes (its chunks did not end properly)"
     return f"the answer broke off after {received} bytes"
 

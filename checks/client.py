@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from time import perf_counter
+from typing import cast
 
 import aiohttp
 import httpx
@@ -47,6 +49,10 @@ class Progress:
         return (perf_counter() - self.started) * 1000
 
 
+_ANSWERED = "answered"  # the answer to a request that was sent past httpx
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_NO_TIMEOUT = aiohttp.ClientTimeout()
+
 _progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
@@ -77,42 +83,110 @@ class ProbeTransport(httpx.AsyncBaseTransport):
 
     def __init__(self) -> None:
         self._transports: dict[bool | str, AiohttpTransport] = {}
+        self._sessions: dict[bool | str, aiohttp.ClientSession] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request. Raises what httpx and aiohttp raise, and TrustError."""
+        if (answered := request.extensions.get(_ANSWERED)) is not None:
+            return cast("httpx.Response", answered)
         if request.url.userinfo:  # httpx has made a header of it, and aiohttp refuses both together
             request.url = request.url.copy_with(userinfo=b"")
-        verify = request.extensions.get("verify", True)
-        transport = self._transports.get(verify)
-        if transport is None:
-            transport = self._transports[verify] = _transport(verify)
+        transport = self._transport(request.extensions.get("verify", True))
         token = _progress.set(request.extensions.get("progress"))
         try:
             return await transport.handle_async_request(request)
         finally:
             _progress.reset(token)
 
+    async def ask(self, request: httpx.Request) -> aiohttp.ClientResponse:
+        """Send a built request past httpx. Raises what aiohttp raises, and TrustError.
+
+        A third of a probe's processor time is saved so: httpx answers only where there is a redirect.
+        """
+        if request.url.userinfo:
+            pair = f"{request.url.username}:{request.url.password}"
+            request.headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        session = self._session(request.extensions.get("verify", True))
+        token = _progress.set(request.extensions.get("progress"))
+        try:
+            return await session.request(
+                request.method,
+                request.extensions.get("address") or str(request.url.copy_with(userinfo=b"")),
+                headers=request.headers.multi_items(),
+                data=request.content or None,
+                allow_redirects=False,
+                auto_decompress=False,
+                compress=False,
+                timeout=_NO_TIMEOUT,
+            )
+        finally:
+            _progress.reset(token)
+
+    def _transport(self, verify: bool | str) -> AiohttpTransport:
+        transport = self._transports.get(verify)
+        if transport is None:
+            transport = self._transports[verify] = _transport(verify)
+        return transport
+
+    def _session(self, verify: bool | str) -> aiohttp.ClientSession:
+        """The session that the transport of such requests uses as well."""
+        session = self._sessions.get(verify)
+        if session is None:
+            transport = self._transport(verify)
+            if not isinstance(transport.client, aiohttp.ClientSession):
+                transport.client = transport.get_client()
+            session = self._sessions[verify] = transport.client
+        return session
+
     async def aclose(self) -> None:
         """Close every connection."""
+        self._sessions.clear()
         for transport in self._transports.values():
             await transport.aclose()
         self._transports.clear()
 
 
-def probe_client() -> httpx.AsyncClient:
+class ProbeClient(httpx.AsyncClient):
+    """An httpx client that can also ask past httpx, for probes that are made by the thousand."""
+
+    def __init__(self) -> None:
+        self._probing = ProbeTransport()
+        super().__init__(
+            transport=self._probing,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            headers={"User-Agent": "tocsin"},
+            timeout=10.0,
+            trust_env=False,
+            max_redirects=MAX_REDIRECTS,
+        )
+
+    async def ask(self, request: httpx.Request) -> aiohttp.ClientResponse:
+        """Send a built request; no redirect is followed. Raises what aiohttp raises, and TrustError."""
+        return await self._probing.ask(request)
+
+    async def after(self, request: httpx.Request, response: aiohttp.ClientResponse) -> httpx.Request | None:
+        """The request that a redirect asks for, as httpx makes it; None when it is none. Raises httpx.HTTPError."""
+        if response.status not in _REDIRECTS or "location" not in response.headers:
+            return None
+        said = httpx.Response(response.status, headers=response.raw_headers, request=request)
+        extensions, request.extensions = request.extensions, {**request.extensions, _ANSWERED: said}
+        try:
+            following = (await self.send(request, follow_redirects=False)).next_request
+        finally:
+            request.extensions = extensions
+        if following is not None:
+            await following.aread()
+            following.extensions = {k: v for k, v in extensions.items() if k != "address"}
+        return following
+
+
+def probe_client() -> ProbeClient:
     """The client for `CheckContext.http`: no kept connections, no cookies, no proxy from the environment.
 
     Build it once and share it: measured on two cores, a probe costs 1.2 ms with it and 40 ms with a client
     of its own. Redirects are not followed unless a request asks.
     """
-    return httpx.AsyncClient(
-        transport=ProbeTransport(),
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        headers={"User-Agent": "tocsin"},
-        timeout=10.0,
-        trust_env=False,
-        max_redirects=MAX_REDIRECTS,
-    )
+    return ProbeClient()
 
 
 def _transport(verify: bool | str) -> AiohttpTransport:

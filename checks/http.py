@@ -168,7 +168,10 @@ class HttpCheck:
             headers=headers,
             content=self._content,
             timeout=None,  # the caller's deadline covers the whole execution
-            extensions={"verify": (self._options.ca_file or True) if self._options.verify_tls else False},
+            extensions={
+                "verify": (self._options.ca_file or True) if self._options.verify_tls else False,
+                "address": str(url),
+            },
         )
 
     async def _ask(self, attempt: Attempt, request: httpx.Request) -> None:

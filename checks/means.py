@@ -5,13 +5,14 @@ from __future__ import annotations
 from checks._exchange import Answer, NoAnswerError, exchange
 from checks._execution import Execution, execute
 from checks._secrets import masked, secrets_of
-from checks.client import Progress, probe_client
+from checks.client import ProbeClient, Progress, probe_client
 from checks.command import passed_on
 
 __all__ = [
     "Answer",
     "Execution",
     "NoAnswerError",
+    "ProbeClient",
     "Progress",
     "exchange",
     "execute",

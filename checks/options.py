@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Annotated, Any, Protocol, runtime_checkable
 
-import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from checks.client import ProbeClient
 from checks.result import CheckResult
 
 # The keys of a check in tocsin.yml that are the same for every kind, and never reach a kind's own settings
@@ -63,7 +63,7 @@ Duration = Annotated[
 class CheckContext:
     """The means a check may use: one shared HTTP client, threads for blocking work, the zone."""
 
-    http: httpx.AsyncClient
+    http: ProbeClient
     threads: Executor
     timezone: tzinfo
     clock: Callable[[], datetime]

@@ -22,6 +22,8 @@ _OPEN = alerts.c.closed_at.is_(None)
 _OPEN_ONES = sa.select(alerts).where(
     _OPEN, alerts.c.fingerprint.in_(sa.bindparam("fingerprints", expanding=True))
 )
+_FEW, _MANY = 8, 300
+_OPEN_FINGERPRINTS = sa.select(alerts.c.fingerprint).where(_OPEN).limit(_MANY + 1)
 _ADD = sa.insert(alerts).returning(alerts.c.id)
 _UPDATE = sa.update(alerts).where(
     alerts.c.id == sa.bindparam("number"), alerts.c.version == sa.bindparam("known_version")
@@ -35,7 +37,11 @@ class StaleAlert(Exception):
 async def open_ones(connection: AsyncConnection, fingerprints: Iterable[str]) -> dict[str, Alert]:
     """The open alerts of some fingerprints, whoever raised them."""
     found = {}
-    for some in in_parts(fingerprints):
+    wanted = list(fingerprints)
+    if len(wanted) > _FEW:  # mostly few alerts are open, or none, and to name each that is not costs more
+        opened = set((await connection.execute(_OPEN_FINGERPRINTS)).scalars())
+        wanted = [each for each in wanted if each in opened] if len(opened) <= _MANY else wanted
+    for some in in_parts(wanted):
         for row in await connection.execute(_OPEN_ONES, {"fingerprints": some}):
             found[row.fingerprint] = alert_of(row)
     return found
@@ -105,6 +111,36 @@ async def get(connection: AsyncConnection, alert_id: int) -> Alert | None:
     """One alert by its number."""
     row = (await connection.execute(sa.select(alerts).where(alerts.c.id == alert_id))).first()
     return None if row is None else alert_of(row)
+
+
+async def candidates(connection: AsyncConnection, limit: int = 500) -> list[Alert]:
+    """The open alerts and the newest that are over: among them somebody finds what they mean."""
+    newest_ones = sa.select(alerts).where(~_OPEN).order_by(alerts.c.id.desc()).limit(limit)
+    over = [alert_of(row) for row in await connection.execute(newest_ones)]
+    return [*await list_open(connection, limit), *over]
+
+
+async def same_before(connection: AsyncConnection, alert: Alert, limit: int) -> tuple[list[Alert], int]:
+    """Earlier alerts of the same problem, newest first, and how many there are."""
+    return await _counted(
+        connection, [alerts.c.fingerprint == alert.fingerprint, alerts.c.id < alert.id], limit
+    )
+
+
+async def same_rule(connection: AsyncConnection, alert: Alert, limit: int) -> tuple[list[Alert], int]:
+    """Alerts of the same rule about other resources, newest first, and how many there are."""
+    rule = [alerts.c.rule == alert.firing.rule, alerts.c.fingerprint != alert.fingerprint]
+    return await _counted(connection, rule, limit)
+
+
+async def _counted(
+    connection: AsyncConnection, conditions: list[sa.ColumnElement[bool]], limit: int
+) -> tuple[list[Alert], int]:
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(alerts).where(*conditions))
+    rows = await connection.execute(
+        sa.select(alerts).where(*conditions).order_by(alerts.c.id.desc()).limit(limit)
+    )
+    return [alert_of(row) for row in rows], int(total or 0)
 
 
 async def list_open(connection: AsyncConnection, limit: int = 1000) -> list[Alert]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.jobs import Sight
 from bot.domain.observation import SourceKind
-from storage.database import Database
+from storage.database import Database, in_parts
 from storage.tables import known_jobs, sources
 
 _ANNOUNCED = sa.bindparam("was_announced", type_=sa.Boolean)
@@ -23,6 +23,7 @@ _HEARD = (
     )
     .values(announced=_ANNOUNCED, heard_after=_SECONDS)
 )
+_AMONG = sa.select(known_jobs.c.job).where(known_jobs.c.job.in_(sa.bindparam("jobs", expanding=True)))
 _SIGHTS = (
     sa.select(
         known_jobs.c.job,
@@ -75,6 +76,14 @@ async def introduce(database: Database, connection: AsyncConnection, job: str, n
         where=known_jobs.c.introduced.is_(False),
     )
     return (await connection.execute(statement.returning(known_jobs.c.job))).scalar_one_or_none() is not None
+
+
+async def among(connection: AsyncConnection, jobs: Iterable[str]) -> set[str]:
+    """Those of some jobs that something is remembered of."""
+    found: set[str] = set()
+    for some in in_parts(jobs):
+        found.update((await connection.execute(_AMONG, {"jobs": some})).scalars())
+    return found
 
 
 async def is_known(connection: AsyncConnection, job: str) -> bool:

@@ -15,12 +15,14 @@ from storage.database import Database
 from storage.tables import alerts, messages, outbox
 
 LEASE = timedelta(seconds=60)
+_CARDS = "card:"
 
 
 class EntryKind(StrEnum):
-    """`view`: an alert's message is stale. `post`: something to say once."""
+    """`view`: an alert's message is stale. `group`: that of many alerts is. `post`: something to say once."""
 
     VIEW = "view"
+    GROUP = "group"
     POST = "post"
 
 
@@ -65,6 +67,11 @@ class Sent:
 def view_key(alert_id: int, lane: Lane) -> str:
     """The key of an alert's message in a lane, wherever that message had to go in the end."""
     return f"alert:{alert_id}:{lane.destination}:{lane.channel}"
+
+
+def card_key(kind: str, number: int) -> str:
+    """The key of a card: a message that is edited in place and is not about an alert."""
+    return f"{_CARDS}{kind}:{number}"
 
 
 async def mark_stale(
@@ -132,6 +139,32 @@ async def mark_view(
     )
 
 
+async def mark_card_stale(
+    database: Database, connection: AsyncConnection, *, key: str, lane: Lane, priority: int, now: datetime
+) -> None:
+    """Say that a card must be made true now. Its key is a `card_key`."""
+    payload = {"channel": lane.channel}
+    await mark_view(
+        database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now, due_at=now
+    )
+
+
+async def stale_again(
+    connection: AsyncConnection, key: str, *, due_at: datetime, priority: int | None = None
+) -> None:
+    """Say that a message known by its key must be made true again, at the latest by `due_at`."""
+    waits = outbox.c.state == "pending"
+    values: dict[str, Any] = {
+        "state": "pending",
+        "generation": outbox.c.generation + 1,
+        "due_at": sa.case((sa.and_(waits, outbox.c.due_at < due_at), outbox.c.due_at), else_=due_at),
+        "attempts": sa.case((waits, outbox.c.attempts), else_=0),
+    }
+    if priority is not None:
+        values["priority"] = sa.case((outbox.c.priority < priority, outbox.c.priority), else_=priority)
+    await connection.execute(sa.update(outbox).where(outbox.c.key == key).values(**values))
+
+
 async def add_post(
     database: Database,
     connection: AsyncConnection,
@@ -142,10 +175,13 @@ async def add_post(
     priority: int,
     now: datetime,
     alert_id: int | None = None,
+    root_key: str | None = None,
+    due_at: datetime | None = None,
 ) -> bool:
     """Queue something to say once; False when its key was queued before.
 
-    With an `alert_id` it goes into the thread of that alert's message in this lane, after that message.
+    With an `alert_id` it goes into the thread of that alert's message in this lane, after that message, or
+    into that of the message `root_key`.
     """
     statement = database.insert(outbox).values(
         key=key,
@@ -158,32 +194,33 @@ async def add_post(
         state="pending",
         generation=1,
         created_at=now,
-        due_at=now,
+        due_at=due_at or now,
         attempts=0,
-        root_key=None if alert_id is None else view_key(alert_id, lane),
+        root_key=root_key or (None if alert_id is None else view_key(alert_id, lane)),
     )
     statement = statement.on_conflict_do_nothing(index_elements=["key"])
     return (await connection.execute(statement.returning(outbox.c.id))).scalar_one_or_none() is not None
 
 
 def _claimable(now: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
-    """Pending, due, not leased; a thread line only after the alert's message and the lines before it."""
+    """Pending, due, not leased; what stands in a thread only after its first message and the lines before."""
     earlier = outbox.alias("earlier")
     root = messages.alias("root")
-    is_line = sa.and_(outbox.c.kind == EntryKind.POST.value, outbox.c.alert_id.is_not(None))
+    in_thread = sa.and_(outbox.c.root_key.is_not(None), outbox.c.alert_id.is_not(None))
     has_earlier = sa.exists().where(
         earlier.c.alert_id == outbox.c.alert_id,
         earlier.c.kind == EntryKind.POST.value,
         earlier.c.root_key == outbox.c.root_key,
         earlier.c.state == "pending",
         earlier.c.id < outbox.c.id,
+        outbox.c.kind == EntryKind.POST.value,
     )
     has_root = sa.exists().where(root.c.key == outbox.c.root_key)
     return sa.and_(
         outbox.c.state == "pending",
         outbox.c.due_at <= now,
         sa.or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now),
-        sa.or_(sa.not_(is_line), sa.and_(has_root, sa.not_(has_earlier))),
+        sa.or_(sa.not_(in_thread), sa.and_(has_root, sa.not_(has_earlier))),
     )
 
 
@@ -334,6 +371,28 @@ async def move(connection: AsyncConnection, entry: Entry, channel: str) -> None:
     )
 
 
+async def move_thread(connection: AsyncConnection, root_key: str, channel: str, now: datetime) -> None:
+    """Let an alert's message be posted in another channel, and what waits for its thread follow it."""
+    await connection.execute(
+        sa.update(outbox)
+        .where(outbox.c.key == root_key, outbox.c.channel != channel)
+        .values(channel=channel, state="pending", generation=outbox.c.generation + 1, due_at=now, attempts=0)
+    )
+    waiting = sa.and_(outbox.c.root_key == root_key, outbox.c.state == "pending")
+    await connection.execute(sa.update(outbox).where(waiting).values(channel=channel))
+
+
+async def channels(connection: AsyncConnection, destination: str) -> dict[str, str]:
+    """The id of each channel that is written as a name, where something was posted last."""
+    query = (
+        sa.select(outbox.c.channel, messages.c.channel)
+        .join(messages, messages.c.key == outbox.c.key)
+        .where(outbox.c.destination == destination, outbox.c.channel.like("#%"))
+        .order_by(messages.c.posted_at)
+    )
+    return {row[0]: row[1] for row in await connection.execute(query)}
+
+
 async def settle_lines(connection: AsyncConnection, alert_id: int, root_key: str) -> None:
     """Let go of the thread lines of an alert that ended before its message ever stood."""
     waiting = sa.and_(
@@ -393,14 +452,49 @@ async def errors(connection: AsyncConnection, limit: int = 5) -> Iterable[tuple[
 
 
 async def purge(connection: AsyncConnection, before: datetime) -> None:
-    """Drop posts delivered before an instant; views stay with their alerts."""
+    """Drop posts delivered before an instant; views stay with their alerts, cards with what they are about."""
     old = sa.and_(
         outbox.c.kind == EntryKind.POST.value, outbox.c.state == "done", outbox.c.created_at < before
     )
     await connection.execute(sa.delete(outbox).where(old))
-    views = sa.or_(messages.c.key.like("alert:%"), messages.c.key.like("incident-view:%"))
+    views = sa.or_(
+        *(messages.c.key.like(f"{kind}:%") for kind in ("alert", "card", "group", "incident-view"))
+    )
     gone = sa.and_(messages.c.posted_at < before, sa.not_(views))
     await connection.execute(sa.delete(messages).where(gone))
+
+
+async def purge_cards(connection: AsyncConnection, before: datetime) -> None:
+    """Drop the cards that were first posted before an instant: they are edited no more."""
+    old = sa.and_(outbox.c.key.like(f"{_CARDS}%"), outbox.c.created_at < before)
+    await connection.execute(sa.delete(outbox).where(old))
+    gone = sa.and_(messages.c.key.like(f"{_CARDS}%"), messages.c.posted_at < before)
+    await connection.execute(sa.delete(messages).where(gone))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What became of an entry: `arrived_at` when its message stands, `error` when it has failed so far.
+
+    `is_over` says that it is not tried again.
+    """
+
+    arrived_at: datetime | None
+    error: str | None
+    is_over: bool
+
+
+async def fates(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, Fate]:
+    """What became of entries, by key."""
+    query = (
+        sa.select(outbox.c.key, outbox.c.state, outbox.c.last_error, messages.c.posted_at)
+        .outerjoin(messages, messages.c.key == outbox.c.key)
+        .where(outbox.c.key.in_(list(keys)))
+    )
+    return {
+        row.key: Fate(arrived_at=row.posted_at, error=row.last_error, is_over=row.state != "pending")
+        for row in await connection.execute(query)
+    }
 
 
 def _sent(row: sa.Row[Any]) -> Sent:

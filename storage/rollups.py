@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.observation import Source, SourceKind, complete
-from bot.domain.rollup import DURATION, HOUR, Gathering, Rollup, hour_of
+from bot.domain.rollup import DURATION, HOUR, Gathering, Rollup, Share, hour_of
 from bot.domain.run import RunStatus, is_refusal
 from bot.domain.sketch import Sketch
 from checks.result import State
@@ -108,10 +108,10 @@ async def unmark(connection: AsyncConnection, mark: Mark) -> None:
 
 
 async def gather(
-    connection: AsyncConnection, source: Source, hour: datetime
+    connection: AsyncConnection, source: Source, hour: datetime, shares: Iterable[Share] = ()
 ) -> dict[tuple[str, str], Rollup]:
     """What a source reported in an hour, by resource and field, made from its results or runs."""
-    gathering = Gathering()
+    gathering = Gathering(shares)
     async for rows in _chunks(connection, source, hour):
         for row in rows:
             if source.kind is SourceKind.CHECK:
@@ -130,7 +130,7 @@ def _of_run(row: sa.Row[Any]) -> tuple[dict[str, Any], bool | None]:
     succeeded = row.status == RunStatus.SUCCESS.value
     if row.status == RunStatus.ERROR.value and is_refusal(row.fields):
         return {}, None
-    own = {"exit_code": row.exit_code, DURATION: row.duration_seconds}
+    own = {"exit_code": row.exit_code, DURATION: row.duration_seconds, "status": row.status}
     known = {name: value for name, value in own.items() if value is not None}
     return {**complete(row.fields), **known}, succeeded
 

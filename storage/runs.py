@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -39,11 +39,19 @@ _LAST = (
     .order_by(runs.c.finished_at.desc(), runs.c.id.desc())
     .limit(sa.bindparam("newest", type_=sa.Integer))
 )
+_ENDED_SINCE = _PAST.where(
+    runs.c.job == sa.bindparam("job"), runs.c.finished_at > sa.bindparam("since", type_=_instant), _ENDED
+).order_by(runs.c.finished_at, runs.c.id)
 _ENDED_WITHIN = _PAST.where(_WITHIN).order_by(runs.c.finished_at, runs.c.id)
 _KNOWN = sa.select(runs.c.run_id).where(runs.c.run_id.in_(sa.bindparam("run_ids", expanding=True)))
 _ADD = sa.insert(runs)
 _ADD_OUTPUTS = sa.insert(run_outputs)
 _LAST_NUMBER = sa.select(sa.func.max(runs.c.id))
+_EXTENT = sa.select(
+    _LAST_NUMBER.scalar_subquery(),
+    sa.select(runs.c.id).order_by(runs.c.finished_at, runs.c.id).limit(1).scalar_subquery(),
+)
+_JOBS_AFTER = sa.select(runs.c.job).distinct().where(runs.c.id > sa.bindparam("number"), _ENDED)
 _NUMBERS = sa.select(sa.func.nextval(sa.func.pg_get_serial_sequence("runs", "id"))).select_from(
     sa.func.generate_series(1, sa.bindparam("count", type_=sa.Integer))
 )
@@ -68,12 +76,22 @@ async def add(database: Database, connection: AsyncConnection, run: Run, receive
 
 
 async def add_all(
-    database: Database, connection: AsyncConnection, new: Sequence[Run], received_at: datetime
+    database: Database,
+    connection: AsyncConnection,
+    new: Sequence[Run],
+    received_at: datetime,
+    after: int | None = None,
 ) -> list[int]:
-    """Store runs and return their numbers. Raises DatabaseError when a `run_id` was stored before."""
+    """Store runs and return their numbers; `after` is the last number, where it is known.
+
+    Raises DatabaseError when a `run_id` was stored before.
+    """
     if not new:
         return []
-    numbers = await _next_numbers(database, connection, len(new))
+    if after is None:
+        numbers = await _next_numbers(database, connection, len(new))
+    else:
+        numbers = list(range(after + 1, after + 1 + len(new)))
     rows = [_stored(run, number, received_at) for run, number in zip(new, numbers, strict=True)]
     await connection.execute(_ADD, rows)
     outputs = [
@@ -118,6 +136,25 @@ async def known(connection: AsyncConnection, run_ids: Iterable[str]) -> set[str]
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """The numbers of the run that was stored last and of the one that ended first; 0 where there is none."""
+
+    last: int
+    oldest: int
+
+
+async def extent(connection: AsyncConnection) -> Extent:
+    """Where the stored runs begin and end: on SQLite it tells whether any came or went."""
+    last, oldest = (await connection.execute(_EXTENT)).one()
+    return Extent(last=last or 0, oldest=oldest or 0)
+
+
+async def jobs_after(connection: AsyncConnection, number: int) -> set[str]:
+    """The jobs that runs after a number have ended of."""
+    return set((await connection.execute(_JOBS_AFTER, {"number": number})).scalars())
+
+
 async def record(
     connection: AsyncConnection, job: str, until: datetime, *, window: timedelta, newest: int
 ) -> Record:
@@ -142,8 +179,17 @@ async def history(
     *,
     window: timedelta,
     newest: int,
+    whole_up_to: int = 0,
 ) -> History:
-    """What is needed to tell a job's record, of up to so many runs, at any instant in [first, last]."""
+    """What is needed to tell a job's record, of up to so many runs, at any instant in [first, last].
+
+    Whole, to be carried on beyond that, where no more than `whole_up_to` runs ended in the window before `first`.
+    """
+    until_first = await record(connection, job, first, window=window, newest=newest)
+    if until_first.ended <= whole_up_to:
+        rows = await connection.execute(_ENDED_SINCE, {"job": job, "since": first - window})
+        near = [_past(row) for row in rows]
+        return History(first=first, window=window, until_first=until_first, near=near, whole=True)
     near = []
     if first < last:
         spans = [(first - window, last - window), (first, last)]
@@ -152,7 +198,6 @@ async def history(
         for since, until in spans:
             values = {"job": job, "since": since, "until": until}
             near += [_past(row) for row in await connection.execute(_ENDED_WITHIN, values)]
-    until_first = await record(connection, job, first, window=window, newest=newest)
     return History(first=first, window=window, until_first=until_first, near=near)
 
 

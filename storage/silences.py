@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.domain.alert import Alert
 from bot.domain.silence import Origin, Silence
+from storage import groups
 from storage.alerts import alert_of
 from storage.database import Database
 from storage.tables import alerts, messages, silenced_alerts, silences
@@ -142,11 +143,12 @@ async def hidden(connection: AsyncConnection, silence_id: int) -> list[Alert]:
 
 
 async def threads(connection: AsyncConnection, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Where the messages of some alerts stand in Slack: channel and ts."""
+    """Where the messages of some alerts stand in Slack, or those of their groups: channel and ts."""
     query = sa.select(messages.c.alert_id, messages.c.channel, messages.c.ts).where(
         messages.c.alert_id.in_(ids), messages.c.destination == "slack", messages.c.key.like("alert:%")
     )
-    return {row[0]: (row[1], row[2]) for row in await connection.execute(query)}
+    own = {row[0]: (row[1], row[2]) for row in await connection.execute(query)}
+    return {**own, **await groups.threads(connection, ids)}
 
 
 async def forget(connection: AsyncConnection, before: datetime) -> None:

@@ -175,6 +175,7 @@ alerts = _table(
     sa.Column("silence_id", Id),
     sa.Column("silence_name", sa.String(200)),
     sa.Index("ix_alerts_fingerprint_closed_at", "fingerprint", "closed_at"),
+    sa.Index("ix_alerts_rule", "rule", "id"),
     sa.Index("ix_alerts_opened_at", "opened_at"),
     sa.Index("ix_alerts_closed_at", "closed_at"),
 )
@@ -273,6 +274,23 @@ silenced_alerts = _table(
     sa.Index("ix_silenced_alerts_alert_id", "alert_id"),
 )
 
+audit = _table(
+    "audit",  # what people did, written in the transaction of the act; it outlives the alert it was done to
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("act", sa.String(32), nullable=False),
+    sa.Column("via", sa.String(16), nullable=False),
+    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("alert_id", Id),
+    sa.Column("before", sa.Text),
+    sa.Column("after", sa.Text),
+    sa.Column("note", sa.Text),
+    sa.Index("ix_audit_at", "at"),
+    sa.Index("ix_audit_alert_id", "alert_id"),
+    sa.Index("ix_audit_who_at", "who", "at"),
+)
+
 outbox = _table(
     "outbox",  # an entry says that a view is stale, or holds a post that is an event in time
     sa.Column("id", Id, primary_key=True),
@@ -292,7 +310,7 @@ outbox = _table(
     sa.Column("leased_by", sa.String(64)),
     sa.Column("leased_until", Instant),
     sa.Column("last_error", sa.Text),
-    sa.Column("root_key", sa.String(300)),  # of a thread's line: the message it stands under
+    sa.Column("root_key", sa.String(300)),  # of what stands in a thread: the message it stands under
 )
 _pending = outbox.c.state == "pending"
 sa.Index(
@@ -332,6 +350,39 @@ cursors = _table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("seen_at", Instant, nullable=False),
     sa.Column("position", Document, nullable=False),
+)
+
+alert_groups = _table(
+    "alert_groups",  # many alerts of a channel told in one message; `closed_at`: it takes no further ones
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("destination", sa.String(100), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("urgent", sa.Boolean, nullable=False),
+    sa.Column("opened_at", Instant, nullable=False),
+    sa.Column("joined_at", Instant, nullable=False),
+    sa.Column("called_at", Instant, nullable=False),
+    sa.Column("names", Document, nullable=False),
+    sa.Column("closed_at", Instant),
+)
+_taking = alert_groups.c.closed_at.is_(None)
+sa.Index(
+    "uq_alert_groups_taking",  # at most one a lane that takes further alerts, and one for P1
+    alert_groups.c.destination,
+    alert_groups.c.channel,
+    alert_groups.c.urgent,
+    unique=True,
+    sqlite_where=_taking,
+    postgresql_where=_taking,
+)
+
+alert_group_members = _table(
+    "alert_group_members",  # views that a group's message stands for; `opened`: it stands in the thread besides
+    sa.Column("view_key", sa.String(300), primary_key=True),
+    sa.Column("group_id", Id, sa.ForeignKey("alert_groups.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("alert_id", Id, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("opened", sa.Boolean, nullable=False),
+    sa.Index("ix_alert_group_members_group_id", "group_id", "alert_id"),
+    sa.Index("ix_alert_group_members_alert_id", "alert_id"),
 )
 
 incidents = _table(
@@ -408,6 +459,77 @@ slots = _table(
     "slots",  # which occurrences of digests and heartbeats were seen to
     sa.Column("name", sa.String(100), primary_key=True),
     sa.Column("due_at", Instant, nullable=False),
+)
+
+checkins = _table(
+    "checkins",  # cards with the state of some checks; `live_until` while something on them is pending
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("as_of", Instant, nullable=False),
+    sa.Column("lines", Document, nullable=False),
+    sa.Column("checks", Document, nullable=False),
+    sa.Column("mention", Document, nullable=False),
+    sa.Column("live_until", Instant),
+    sa.Index("ix_checkins_live_until", "live_until"),
+    sa.Index("ix_checkins_due_at", "due_at"),
+)
+
+checklists = _table(
+    "checklists",  # lists of tasks as they were posted
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("due_at", Instant, nullable=False),
+    sa.Column("items", Document, nullable=False),
+    sa.Column("mention", Document, nullable=False),
+    sa.Index("ix_checklists_due_at", "due_at"),
+)
+
+checklist_ticks = _table(
+    "checklist_ticks",  # who did which task when
+    sa.Column("checklist_id", Id, sa.ForeignKey("checklists.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("item", sa.Integer, primary_key=True),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("at", Instant, nullable=False),
+)
+
+drills = _table(
+    "drills",  # marked test alerts, and where they were sent
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("by", sa.String(64), nullable=False),
+    sa.Column("channel", sa.String(100), nullable=False),
+    sa.Column("severity", sa.Integer, nullable=False),
+    sa.Column("about", sa.Text, nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("places", Document, nullable=False),
+    sa.Column("shown", Document, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_drills_ended_at", "ended_at"),
+    sa.Index("ix_drills_started_at", "started_at"),
+)
+
+overrides = _table(
+    "overrides",  # settings changed at run time; those that are over stay as history
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("path", sa.String(300), nullable=False),
+    sa.Column("value", Document, nullable=False),
+    sa.Column("file_value", Document, nullable=False),
+    sa.Column("set_by", sa.String(64), nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("reverted_at", Instant),
+    sa.Column("reverted_by", sa.String(64)),
+    sa.Column("replaced", sa.Boolean, nullable=False, default=False),
+)
+_holding = overrides.c.reverted_at.is_(None)
+sa.Index(
+    "uq_overrides_path",  # at most one holds at a path
+    overrides.c.path,
+    unique=True,
+    sqlite_where=_holding,
+    postgresql_where=_holding,
 )
 
 remedy_attempts = _table(

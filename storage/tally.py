@@ -13,7 +13,7 @@ from storage import rollups, runs, sources
 
 async def of_check(connection: AsyncConnection, name: str, start: datetime, end: datetime) -> Tally:
     """A check's results in [start, end), those that say nothing of it left out."""
-    first, last = await _whole_hours(connection, SourceKind.CHECK, start, end)
+    first, last = await whole_hours(connection, SourceKind.CHECK, start, end)
     source = Source(kind=SourceKind.CHECK, name=name)
     count, good = await rollups.sums(connection, source, UP, first, last)
     return (
@@ -25,7 +25,7 @@ async def of_check(connection: AsyncConnection, name: str, start: datetime, end:
 
 async def of_job(connection: AsyncConnection, name: str, start: datetime, end: datetime) -> Tally:
     """A job's runs in [start, end)."""
-    first, last = await _whole_hours(connection, SourceKind.JOB, start, end)
+    first, last = await whole_hours(connection, SourceKind.JOB, start, end)
     source = Source(kind=SourceKind.JOB, name=name)
     count, good = await rollups.sums(connection, source, UP, first, last)
     timed, seconds = await rollups.sums(connection, source, DURATION, first, last)
@@ -36,7 +36,7 @@ async def of_job(connection: AsyncConnection, name: str, start: datetime, end: d
     )
 
 
-async def _whole_hours(
+async def whole_hours(
     connection: AsyncConnection, kind: SourceKind, start: datetime, end: datetime
 ) -> tuple[datetime, datetime]:
     """The part of [start, end) that roll-ups cover; an empty one at its start when there is none."""

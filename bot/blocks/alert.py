@@ -30,6 +30,7 @@ from bot.domain.alert import Alert, Event, EventKind, Status
 from bot.domain.decision import spell
 from bot.domain.incident import WORST_FOR_INCIDENTS, Standing
 from bot.domain.inhibition import MARK
+from bot.domain.override import threshold_field
 from bot.domain.recurrence import Recurrence
 from bot.domain.remedy import Attempt
 from bot.domain.severity import RESPONSE_TIME, Severity
@@ -47,6 +48,7 @@ _MOST_REASON = 900
 _MOST_DIAGNOSTICS = 3
 _MOST_WHY, _MOST_STEPS = 1200, 800  # in the top-level text, that the rest of it fits too
 _INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
+_CLOSED = {Status.EXPIRED: "Expired", Status.WITHDRAWN: "Closed"}
 _USERS = ("affected_users", "users_affected")
 
 _ONCE = Recurrence(count=1)
@@ -66,6 +68,8 @@ class AlertContext:
     respond_within: timedelta | None = None
     escalates_at: datetime | None = None
     instead_of: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    """What was changed of its rule at run time, in words."""
     incident: Standing | None = None
     offers: Sequence[Attempt] = ()
 
@@ -102,6 +106,8 @@ def _headline(alert: Alert, around: AlertContext, *, silenced: bool) -> str:
             return f":white_check_mark: *Resolved: {title}* ({priority}){after}"
         case Status.EXPIRED:
             return f":hourglass: *Expired: {title}* ({priority})"
+        case Status.WITHDRAWN:
+            return f":heavy_minus_sign: *Closed: {title}* ({priority}), no longer asked for"
     if silenced:
         return f":no_bell: *Silenced: {title}* ({priority} {alert.severity.word})"
     if alert.status is Status.ACKNOWLEDGED:
@@ -156,8 +162,10 @@ def _facts(alert: Alert, around: AlertContext, *, silenced: bool) -> list[tuple[
             facts.append(("Silenced because", outside(alert.silence_reason, 300)))
     if not alert.status.is_open and alert.closed_at:
         by = f"by {person(alert.closed_by)}" if alert.closed_by else "by itself"
-        word = "Expired" if alert.status is Status.EXPIRED else "Resolved"
-        facts.append((word, f"{when(alert.closed_at)} {by if word == 'Resolved' else ''}".strip()))
+        word = _CLOSED.get(alert.status, "Resolved")
+        facts.append(
+            (word, f"{when(alert.closed_at)} {by if word == 'Resolved' or alert.closed_by else ''}".strip())
+        )
     if alert.status.is_open and alert.firing.held_by:
         facts.append(("Explained by", explained_by(alert.firing.held_by)))
     if alert.status.is_open and firing.flapping:
@@ -204,6 +212,8 @@ def _small_print(alert: Alert, around: AlertContext) -> str:
     if around.instead_of:
         names = escape(", ".join(around.instead_of))
         parts.append(f":warning: meant for {names}, which nothing can be sent to, so it is told here")
+    if alert.status.is_open:
+        parts += around.changed
     return " · ".join(parts)
 
 
@@ -220,9 +230,15 @@ def _buttons(alert: Alert, around: AlertContext, *, silenced: bool) -> list[Bloc
         if silenced
         else button("Silence…", "alert:silence", number)
     )
-    notes = [("Resolve with a note…", f"resolve:{number}"), ("History", f"history:{number}")]
+    notes = [
+        ("Resolve with a note…", f"resolve:{number}"),
+        ("Details", f"details:{number}"),
+        ("Why?", f"why:{number}"),
+    ]
     if not acknowledged:
         notes.insert(0, ("Acknowledge with a note…", f"acknowledge:{number}"))
+    if threshold_field(alert) is not None:
+        notes.append(("Change threshold…", f"threshold:{number}"))
     return [
         first,
         button("Resolve", "alert:resolve", number),
@@ -282,6 +298,7 @@ _LINES = {
     EventKind.FLAPPING: ":ocean: Flapping, so single recoveries are not told until it is steady",
     EventKind.STEADY: ":rotating_light: No longer flapping: it stays bad",
     EventKind.FIRED: ":rotating_light: Fired",
+    EventKind.WITHDRAWN: ":heavy_minus_sign: Closed",
     EventKind.INCIDENT: ":fire: {who} made this part of an incident",
     EventKind.REMEDY: ":wrench: Recovery",
     EventKind.REMEDY_APPROVED: ":wrench: {who} approved the recovery",
@@ -290,25 +307,29 @@ _LINES = {
 }
 
 
-def render_event(event: Event, alert: Alert, mention: str = "") -> Message:
-    """A line of an alert's thread. `mention` is whom a problem that came back, or that nobody takes, must reach."""
+def render_event(event: Event, alert: Alert, mention: str = "", story: str = "") -> Message:
+    """A line of an alert's thread. `mention` is whom a problem that came back, or that nobody takes, must reach.
+
+    `story` is told with the end of one that was urgent: who did what.
+    """
     line = _LINES[event.kind].format(who=person(event.actor))
     if event.kind is EventKind.UNSILENCED and event.actor is None:
         line = ":bell: The silence is over"
     if event.kind is EventKind.SILENCED and event.text.startswith(("until ", "extended until ")):
-        line = line.replace(" silenced this", f" silenced this {_localized(outside(event.text, 1500))}")
+        line = line.replace(" silenced this", f" silenced this {localized(outside(event.text, 1500))}")
         line = line.replace("silenced this extended", "extended the silence")
     elif event.text:
-        line += f": {_localized(outside(event.text, 1500))}"
+        line += f": {localized(outside(event.text, 1500))}"
     if event.kind in (EventKind.RECOVERED, EventKind.RESOLVED):
-        line += f"\nIt lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}."
+        lasted = f"It lasted {spell(event.at - alert.opened_at)} and was seen {_times(alert.count)}"
+        line += f"\n{lasted}: {story}." if story else f"\n{lasted}."
     calling = (EventKind.REOPENED, EventKind.UNSILENCED, EventKind.ESCALATED, EventKind.REMEDY_FAILED)
     if mention and event.kind in calling:
         line += f" {mention}"
     return Message(text=line, blocks=(section(line),))
 
 
-def _localized(text: str) -> str:
+def localized(text: str) -> str:
     """The instants of our own sentences in each reader's zone."""
     return _INSTANT.sub(_shown_instant, text)
 

@@ -11,13 +11,14 @@ from bot.domain.oncall import Duty
 def render_oncall(duties: Mapping[str, Duty]) -> Message:
     """Who is on call in each rotation, until when, and who follows."""
     head = ":pager: *On call now*"
-    lines = [_line(name, found) for name, found in duties.items()]
+    lines = [duty_line(name, found) for name, found in duties.items()]
     blocks = [section(head)]
     blocks += [section("\n".join(lines[start : start + 10])) for start in range(0, len(lines), 10)]
     return Message(text="\n".join([head.replace("*", ""), *lines]), blocks=fitted(blocks))
 
 
-def _line(name: str, found: Duty) -> str:
+def duty_line(name: str, found: Duty) -> str:
+    """Who is on call in a rotation, until when, and who follows."""
     who = f"{code('@' + name, 60)} is *{outside(found.who, 60)}*"
     if found.until is None or found.then is None:
         return f"{who}, always"

@@ -24,7 +24,7 @@ def render_held(alerts: Sequence[Alert]) -> Message:
     blocks = [section(head)]
     blocks += [section("\n".join(lines[at : at + _PER_BLOCK])) for at in range(0, len(lines), _PER_BLOCK)]
     if still:
-        blocks.append(context("Each that is still open has a message of its own here."))
+        blocks.append(context("Each that is still open is shown here too."))
     return Message(text="\n".join([head.replace("*", ""), *lines]), blocks=fitted(blocks))
 
 

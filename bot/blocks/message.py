@@ -65,6 +65,11 @@ class Message:
         return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
+def noted(note: str, message: Message) -> Message:
+    """A message with a remark before it."""
+    return replace(message, text=f"{note}\n{message.text}", blocks=(section(note), *message.blocks))
+
+
 def escape(text: str) -> str:
     """Outside text made harmless: nothing in it can mention, link or format by angle brackets."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -174,6 +179,19 @@ def overflow(action_id: str, options: Iterable[tuple[str, str]]) -> Block:
         "options": [
             {"text": {"type": "plain_text", "text": text[:75]}, "value": value[:150]}
             for text, value in list(options)[:5]
+        ],
+    }
+
+
+def select(placeholder: str, action_id: str, options: Iterable[tuple[str, str]]) -> Block:
+    """A menu of one up to a hundred (text, value) options."""
+    return {
+        "type": "static_select",
+        "action_id": action_id,
+        "placeholder": {"type": "plain_text", "text": placeholder[:150]},
+        "options": [
+            {"text": {"type": "plain_text", "text": text[:75]}, "value": value[:150]}
+            for text, value in list(options)[:100]
         ],
     }
 

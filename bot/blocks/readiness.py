@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.blocks.message import Block, Message, context, cut, outside, section, when
+from bot.blocks.message import Block, Message, context, cut, fitted, outside, section, when
 from checks.result import State
 
 _VERDICT = {
@@ -43,7 +43,7 @@ def render_readiness(name: str, lines: Sequence[ReadinessLine], at: datetime) ->
     blocks: list[Block] = [section(head)]
     blocks += [section("\n".join(shown[i : i + _A_SECTION])) for i in range(0, len(shown), _A_SECTION)]
     blocks.append(context(when(at)))
-    return Message(text=cut("\n".join([head, *shown]).replace("*", ""), 3400), blocks=tuple(blocks[:50]))
+    return Message(text=cut("\n".join([head, *shown]).replace("*", ""), 3400), blocks=fitted(blocks))
 
 
 def _line(line: ReadinessLine) -> str:

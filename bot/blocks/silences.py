@@ -31,8 +31,8 @@ _MOST_SILENCES = 20
 
 def render_made(silence: Silence, coverage: Coverage) -> Message:
     """What the channel is told of a silence that somebody made."""
-    text = f":no_bell: {_sentence(silence)}"
-    return Message(text=text, blocks=(section(text), context(_reach(coverage)), _buttons(silence)))
+    text = f":no_bell: {silence_line(silence)}"
+    return Message(text=text, blocks=(section(text), context(_reach(coverage)), silence_buttons(silence)))
 
 
 def render_answer(silence: Silence, coverage: Coverage) -> Message:
@@ -47,7 +47,7 @@ def render_answer(silence: Silence, coverage: Coverage) -> Message:
     if not coverage.open and not coverage.sources:
         lines.append("Look at it again if you expected it to cover something.")
     text = "\n".join(lines)
-    return Message(text=text, blocks=(section(text), _buttons(silence)))
+    return Message(text=text, blocks=(section(text), silence_buttons(silence)))
 
 
 def render_changed(silence: Silence, who: str) -> Message:
@@ -59,7 +59,7 @@ def render_changed(silence: Silence, who: str) -> Message:
         f":no_bell: {person(who)} extended silence #{silence.id} of {_what(silence)} "
         f"until {when(silence.ends_at)}."
     )
-    return Message(text=text, blocks=(section(text), _buttons(silence)))
+    return Message(text=text, blocks=(section(text), silence_buttons(silence)))
 
 
 def render_list(
@@ -72,9 +72,9 @@ def render_list(
     blocks.append(section(head))
     texts = [note, head] if note else [head]
     for silence in active[:_MOST_SILENCES]:
-        line = f":no_bell: {_sentence(silence)}"
+        line = f":no_bell: {silence_line(silence)}"
         texts.append(line)
-        blocks += [section(cut(line, 600)), _buttons(silence)]
+        blocks += [section(cut(line, 600)), silence_buttons(silence)]
     if count > _MOST_SILENCES:
         blocks.append(context(f"… and {count - _MOST_SILENCES} more that end later"))
     if upcoming:
@@ -97,7 +97,9 @@ def render_warning(silence: Silence, broken: Sequence[Alert], now: datetime) -> 
     if silence.created_by:
         head += f" {person(silence.created_by)}, is more time needed?"
     text = "\n".join([head, *_list(broken)])
-    return Message(text=text, blocks=(section(text), context(_why(silence)), _buttons(silence, longer=True)))
+    return Message(
+        text=text, blocks=(section(text), context(_why(silence)), silence_buttons(silence, longer=True))
+    )
 
 
 def render_after(silence: Silence, hidden: Sequence[Alert], now: datetime) -> Message:
@@ -121,7 +123,7 @@ def _title(silence: Silence) -> str:
     return f"Silence #{silence.id} of {_what(silence)}"
 
 
-def _sentence(silence: Silence) -> str:
+def silence_line(silence: Silence) -> str:
     """Who silenced what until when and why."""
     why = f": {outside(silence.reason, 300)}" if silence.reason else ""
     until = f"until {when(silence.ends_at)}"
@@ -176,6 +178,8 @@ def _line(alert: Alert) -> str:
     title = f"{alert.severity.priority} {outside(alert.firing.title, 120)}"
     if alert.status is Status.EXPIRED:
         return f":hourglass: {title}: nothing more was heard of it · #{alert.id}"
+    if alert.status is Status.WITHDRAWN:
+        return f":heavy_minus_sign: {title}: closed, no longer asked for · #{alert.id}"
     if alert.closed_at is not None:
         lasted = spell(alert.closed_at - alert.opened_at)
         return f":white_check_mark: {title}: resolved after {lasted} · #{alert.id}"
@@ -185,7 +189,7 @@ def _line(alert: Alert) -> str:
     )
 
 
-def _buttons(silence: Silence, *, longer: bool = False) -> Block:
+def silence_buttons(silence: Silence, *, longer: bool = False) -> Block:
     """Each button knows the end it was shown with, so that two presses extend once."""
     value = f"{silence.id}:{silence.ends_at.timestamp():.6f}"
     found = [button("Extend 1 h", "silence:extend:1h", value)]

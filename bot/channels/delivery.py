@@ -50,6 +50,15 @@ class Posted:
     ts: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A text file."""
+
+    filename: str
+    title: str
+    content: str
+
+
 class Destination(Protocol):
     """A kind of place that messages go to. Every method raises DeliveryFailed."""
 
@@ -69,12 +78,22 @@ class Destination(Protocol):
         """Post once, carrying `key` so that `find` can find it."""
         ...
 
+    async def upload(self, channel: str, file: Upload, *, thread_ts: str | None = None) -> Posted:
+        """Share a file once; nothing of it can be edited. `find` finds it by its name."""
+        ...
+
     async def update(self, posted: Posted, payload: Payload) -> None:
         """Make a message show something else."""
         ...
 
     async def find(
-        self, channel: str, key: str, *, since: datetime, thread_ts: str | None = None
+        self,
+        channel: str,
+        key: str,
+        *,
+        since: datetime,
+        thread_ts: str | None = None,
+        filename: str | None = None,
     ) -> Posted | None:
-        """The message that carries `key`, if one was posted since an instant."""
+        """The message that carries `key`, or a file of that name, if one was posted since an instant."""
         ...

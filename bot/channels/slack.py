@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
-from slack_sdk.errors import SlackApiError
+import structlog
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.channels.delivery import DeliveryFailed, Failure, Payload, Posted
+from bot.channels.delivery import DeliveryFailed, Failure, Payload, Posted, Upload
+
+log = structlog.get_logger(__name__)
 
 EVENT_TYPE = "tocsin_post"
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -52,6 +57,8 @@ _FAILURES: dict[str, tuple[Failure, str | None]] = {
     "cant_update_message": (Failure.GONE, None),
     "edit_window_closed": (Failure.GONE, None),
     "thread_not_found": (Failure.GONE, None),
+    "file_uploads_disabled": (Failure.CONTENT, "let apps upload files in the workspace's settings"),
+    "storage_limit_reached": (Failure.CONTENT, "delete files in Slack: the workspace has no room left"),
 }
 
 
@@ -83,29 +90,71 @@ class SlackDestination:
         }
         if thread_ts is not None:
             arguments |= {"thread_ts": thread_ts, "reply_broadcast": broadcast}
-        answer = await self._call("chat.postMessage", arguments)
+        answer = await self._post_by_name(channel, arguments)
         posted = Posted(channel=str(answer["channel"]), ts=str(answer["ts"]))
         self._channel_ids[channel] = posted.channel
         return posted
 
+    async def _post_by_name(self, channel: str, arguments: dict[str, Any]) -> Any:
+        """Post where the name leads; when nothing has that name any more, where it led: it was renamed."""
+        try:
+            return await self._call("chat.postMessage", arguments)
+        except DeliveryFailed as failed:
+            known = self._channel_ids.get(channel)
+            if known is None or known == channel or not failed.reason.startswith("channel_not_found"):
+                raise
+            answer = await self._call("chat.postMessage", {**arguments, "channel": known})
+            log.warning("channel_renamed", name=channel, id=known, remedy="write its new name in tocsin.yml")
+            return answer
+
+    def remember(self, channels: Mapping[str, str]) -> None:
+        """The ids of channels that are written as names, from before."""
+        self._channel_ids = {**channels, **self._channel_ids}
+
     async def update(self, posted: Posted, payload: Payload) -> None:
         await self._call("chat.update", {"channel": posted.channel, "ts": posted.ts, **payload})
 
+    async def upload(self, channel: str, file: Upload, *, thread_ts: str | None = None) -> Posted:
+        """In the three steps that Slack wants. A workspace that takes no files is CONTENT: nothing mends it soon."""
+        channel_id = await self.channel_id(channel)
+        try:
+            with _failures_of("files.completeUploadExternal", channel):
+                await self._client.files_upload_v2(
+                    channel=channel_id,
+                    filename=file.filename,
+                    title=file.title,
+                    content=file.content,
+                    thread_ts=thread_ts,
+                )
+        except DeliveryFailed as failed:
+            if failed.failure not in (Failure.UNUSABLE, Failure.REFUSED):
+                raise
+            raise DeliveryFailed(Failure.CONTENT, failed.reason, remedy=failed.remedy) from failed
+        return Posted(channel=channel_id, ts="")
+
     async def find(
-        self, channel: str, key: str, *, since: datetime, thread_ts: str | None = None
+        self,
+        channel: str,
+        key: str,
+        *,
+        since: datetime,
+        thread_ts: str | None = None,
+        filename: str | None = None,
     ) -> Posted | None:
         """Reads the channel's history, or the thread's, from a little before `since` on.
 
         Raises DeliveryFailed(UNREADABLE) where Tocsin may post but not read: it is not in the channel.
         """
         try:
-            return await self._find(channel, key, since, thread_ts)
+            return await self._find(channel, key, since, thread_ts, filename)
         except DeliveryFailed as failed:
             if failed.failure is Failure.NO_CHANNEL or failed.reason.startswith("missing_scope"):
                 raise DeliveryFailed(Failure.UNREADABLE, failed.reason, remedy=failed.remedy) from failed
             raise
 
-    async def _find(self, channel: str, key: str, since: datetime, thread_ts: str | None) -> Posted | None:
+    async def _find(
+        self, channel: str, key: str, since: datetime, thread_ts: str | None, filename: str | None
+    ) -> Posted | None:
         channel_id = await self.channel_id(channel)
         arguments: dict[str, Any] = {
             "channel": channel_id,
@@ -119,8 +168,7 @@ class SlackDestination:
         for _ in range(_PAGES):
             answer = await self._call(method, arguments)
             for message in answer.get("messages", []):
-                metadata = message.get("metadata") or {}
-                if (metadata.get("event_payload") or {}).get("key") == key:
+                if _carries(message, key, filename):
                     return Posted(channel=channel_id, ts=str(message["ts"]))
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
@@ -148,20 +196,34 @@ class SlackDestination:
             arguments["cursor"] = cursor
 
     async def _call(self, method: str, arguments: dict[str, Any]) -> Any:
-        try:
+        with _failures_of(method, str(arguments.get("channel", ""))):
             response = await self._client.api_call(method, json=arguments)
-        except SlackApiError as error:
-            raise _classify(error, method, str(arguments.get("channel", ""))) from error
-        except aiohttp.ClientConnectorError as error:
-            raise DeliveryFailed(Failure.UNREACHABLE, f"Slack cannot be reached: {error}") from error
-        except TimeoutError as error:
-            raise DeliveryFailed(
-                Failure.AMBIGUOUS, f"no answer from Slack to {method} in time", retry_after=_SETTLED
-            ) from error
-        except (aiohttp.ClientError, asyncio.IncompleteReadError, OSError) as error:
-            reason = f"no answer from Slack to {method}: {str(error) or type(error).__name__}"
-            raise DeliveryFailed(Failure.AMBIGUOUS, reason) from error
         return response.data
+
+
+@contextlib.contextmanager
+def _failures_of(method: str, channel: str) -> Iterator[None]:
+    """Whatever goes wrong with a call, as DeliveryFailed."""
+    try:
+        yield
+    except SlackApiError as error:
+        raise _classify(error, method, channel) from error
+    except aiohttp.ClientConnectorError as error:
+        raise DeliveryFailed(Failure.UNREACHABLE, f"Slack cannot be reached: {error}") from error
+    except TimeoutError as error:
+        raise DeliveryFailed(
+            Failure.AMBIGUOUS, f"no answer from Slack to {method} in time", retry_after=_SETTLED
+        ) from error
+    except (aiohttp.ClientError, asyncio.IncompleteReadError, SlackRequestError, OSError) as error:
+        reason = f"no answer from Slack to {method}: {str(error) or type(error).__name__}"
+        raise DeliveryFailed(Failure.AMBIGUOUS, reason) from error
+
+
+def _carries(message: dict[str, Any], key: str, filename: str | None) -> bool:
+    if filename is not None:
+        return any(file.get("name") == filename for file in message.get("files") or ())
+    metadata = message.get("metadata") or {}
+    return bool((metadata.get("event_payload") or {}).get("key") == key)
 
 
 def _with_reason(code: str, channel: str) -> tuple[Failure, str]:

@@ -7,22 +7,16 @@ from bot.config.settings import Settings
 
 _SECTIONS = {
     "destinations": "what routes send to them alone is told in Slack instead",
-    "checkins": "no cards are posted",
-    "checklists": "no checklists are posted",
 }
 
 
 def not_yet(settings: Settings) -> tuple[Mistake, ...]:
     """A warning for each part that is read and checked but has no effect, with what happens instead."""
     found = [(name, what) for name, what in _SECTIONS.items() if getattr(settings, name)]
-    if settings.reports.health or settings.reports.sla:
-        found.append(("reports", "only the digest and the patterns are posted"))
     if settings.metrics.influxdb is not None or settings.metrics.measurements:
         found.append(("metrics", "nothing is sent"))
     if settings.dashboard.panels:
         found.append(("dashboard", "there is no web page"))
-    if settings.digest is not None and settings.digest.charts:
-        found.append(("digest", "its charts are left out"))
     warnings = (
         settings.document.mistake((name,), "this version does not act on it yet", what, key=True)
         for name, what in found

@@ -62,6 +62,11 @@ def parse(content: bytes, file: str, environ: Mapping[str, str], *, tokens_neede
             [document.mistake((), f"{found} stands where keys belong", "begin with name: My system")]
         )
     document.data = _completed(document, environ)
+    return settings_of(document)
+
+
+def settings_of(document: Document) -> Settings:
+    """The settings that a document's values make. Raises ConfigInvalid with every mistake, its own included."""
     mistakes = [*document.mistakes, *inconsistencies(document)]
     try:
         settings = Settings.model_validate(document.data, context=_names(document.data))

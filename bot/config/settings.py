@@ -105,9 +105,10 @@ class Permissions(Section):
     silence: ref.People | None = Field(default=None, description="silence, and end silences")
     remedy: ref.People | None = Field(default=None, description="start a remedy")
     configuration: ref.People | None = Field(
-        default=None, description="change rules and thresholds at run time"
+        default=None, description="see what people did; change rules and thresholds at run time"
     )
     incident: ref.People | None = Field(default=None, description="open and close an incident")
+    drill: ref.People | None = Field(default=None, description="send test alerts with `/tocsin drill`")
 
 
 def _open_or_token(value: Any) -> Any:

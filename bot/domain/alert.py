@@ -28,6 +28,8 @@ class Status(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     RESOLVED = "resolved"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+    """Nobody asks for it any more: its rule or its check is gone."""
 
     @property
     def is_open(self) -> bool:
@@ -54,6 +56,7 @@ class EventKind(StrEnum):
     FLAPPING = "flapping"
     STEADY = "steady"
     RELEASED = "released"
+    WITHDRAWN = "withdrawn"
     INCIDENT = "incident"
 
 
@@ -330,6 +333,14 @@ def expire(alert: Alert, now: datetime) -> Change | Refusal:
     text = f"nothing was heard of it since {alert.last_seen:%Y-%m-%d %H:%M} UTC"
     gone = replace(alert, status=Status.EXPIRED, closed_at=now, closed_by=None)
     return Change(alert=gone, events=(Event(kind=EventKind.EXPIRED, at=now, text=text),))
+
+
+def withdraw(alert: Alert, why: str, who: str | None, now: datetime) -> Change | Refusal:
+    """Nothing asks for it any more, so nothing could ever say that it is over."""
+    if not alert.status.is_open:
+        return Refusal(alert=alert, reason=f"already {alert.status.value}")
+    gone = replace(alert, status=Status.WITHDRAWN, closed_at=now, closed_by=who, note=why)
+    return Change(alert=gone, events=(Event(kind=EventKind.WITHDRAWN, at=now, text=why, actor=who),))
 
 
 def _person(user: str | None) -> str:

@@ -155,7 +155,8 @@ def _begin(firing: Firing, judgement: Judgement, now: datetime, last: Alert | No
     ago = now - last.closed_at
     since = judgement.streak.since
     steady = since is not None and since <= last.closed_at
-    never_stopped = last.closed_by is not None and (steady or judgement.streak.recent.flapping)
+    resolved_by_hand = last.closed_by is not None and last.status is lifecycle.Status.RESOLVED
+    never_stopped = resolved_by_hand and (steady or judgement.streak.recent.flapping)
     if never_stopped:
         if ago < judgement.rule.dedupe:
             return None  # somebody resolved it; the window is theirs to make that true

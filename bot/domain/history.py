@@ -15,12 +15,20 @@ class History:
 
     `until_first` is the record at `first`, with at least as many of the newest as will be asked for. `near`
     are the stored runs, oldest first, that a later record counts beside it or no longer: those that ended in
-    (first - window, last - window] and in (first, last].
+    (first - window, last - window] and in (first, last]. One that is `whole` has all that ended after
+    first - window, and answers for every instant from `first` on.
     """
 
     def __init__(
-        self, *, first: datetime, window: timedelta, until_first: Record, near: Sequence[PastRun]
+        self,
+        *,
+        first: datetime,
+        window: timedelta,
+        until_first: Record,
+        near: Sequence[PastRun],
+        whole: bool = False,
     ) -> None:
+        self.whole = whole
         self._first = first
         self._window = window
         self._runs = [*reversed(until_first.newest), *(run for run in near if run.finished_at > first)]
@@ -30,6 +38,31 @@ class History:
         self._refused = _Count(first, window, until_first.refused)
         for run in near:
             self._count(run)
+
+    @property
+    def first(self) -> datetime:
+        """The earliest instant it answers for."""
+        return self._first
+
+    @property
+    def size(self) -> int:
+        """How many instants and runs it holds."""
+        counts = (self._ended, self._succeeded, self._refused)
+        return len(self._runs) + sum(len(count.times) for count in counts)
+
+    def advance(self, first: datetime, newest: int) -> None:
+        """Answer no more for what was before `first`, and forget all that only that needed.
+
+        `newest`: how many of the newest runs will be asked for at most.
+        """
+        if first <= self._first:
+            return
+        for count in (self._ended, self._succeeded, self._refused):
+            count.advance(first)
+        needless = bisect_right(self._ends, first) - newest
+        if needless > 0:
+            del self._ends[:needless], self._runs[:needless]
+        self._first = first
 
     def add(self, run: PastRun) -> None:
         """A run was stored. Of those that ended at one instant, the one added last is the newest."""
@@ -77,6 +110,12 @@ class _Count:
         self._window = window
         self.base = base
         self.times: list[datetime] = []
+
+    def advance(self, first: datetime) -> None:
+        """Count from a later instant on."""
+        self.base = self.until(first)
+        self._first = first
+        del self.times[: bisect_right(self.times, first - self._window)]
 
     def until(self, instant: datetime) -> int:
         came = bisect_right(self.times, instant) - bisect_right(self.times, self._first)

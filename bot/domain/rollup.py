@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,24 @@ from typing import Any
 from bot.domain.sketch import LARGEST, Sketch
 
 HOUR = timedelta(hours=1)
+LONGEST_NAME = 200
 UP = "@up"
 """The field that counts a source's results (1 good, 0 bad); no reported field may begin with an @."""
 DURATION = "duration_seconds"
+Share = tuple[str, str]
+"""A field and a value of it: how often the field has that value is rolled up as well, under `share_field`."""
+
+
+def share_field(field: str, value: str) -> str:
+    """The name under which it is kept how often a field has a value (1 when it has, 0 when another)."""
+    name = f"@share:{field}={value.lower()}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 17]}#{digest}"
+
+
+def has_value(found: Any, value: str) -> float | None:
+    """Whether a field has a value, in any case of letters, as 1 or 0; None when it is not there."""
+    return None if found is None else float(str(found).lower() == value.lower())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +111,10 @@ class Tally:
 
 
 class Gathering:
-    """Collects what a source reported in an hour: numbers by resource and field."""
+    """Collects what a source reported in an hour: numbers by resource and field, and how often `shares` applied."""
 
-    def __init__(self) -> None:
+    def __init__(self, shares: Iterable[Share] = ()) -> None:
+        self._shares = tuple(shares)
         self._values: dict[tuple[str, str], list[float]] = {}
 
     def add(self, resource: str, fields: Mapping[str, Any], up: bool | None) -> None:
@@ -107,6 +124,9 @@ class Gathering:
         for name, value in fields.items():
             if isinstance(value, int | float) and abs(value) <= LARGEST and not name.startswith("@"):
                 self._values.setdefault((resource, name), []).append(float(value))
+        for name, value in self._shares:
+            if (fits := has_value(fields.get(name), value)) is not None:
+                self._values.setdefault((resource, share_field(name, value)), []).append(fits)
 
     def rollups(self) -> dict[tuple[str, str], Rollup]:
         """By resource and field."""

@@ -85,7 +85,7 @@ def is_refusal(fields: Mapping[str, Value]) -> bool:
 
 
 def observation_of(run: Run, now: datetime) -> Observation:
-    """What rules see of a run: its fields, its status, and how it ended in words.
+    """What rules see of a cleaned run: its fields, its status, and how it ended in words.
 
     It counts from when the run ended, or from now where a job's clock is ahead of ours.
     """
@@ -94,7 +94,7 @@ def observation_of(run: Run, now: datetime) -> Observation:
         resource=run.job,
         state=State.OK if run.status is RunStatus.SUCCESS else State.CRITICAL,
         at=min(run.finished_at, now),
-        summary=summary(run),
+        summary=clean_text(summary(run)),
         fields=fields_of(run),
         diagnostics=_diagnostics(run),
     )

@@ -107,6 +107,19 @@ class Cron:
         return min(due.astimezone(UTC), instant) - _LONGEST_CLOCK_CHANGE
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Due whenever one of some schedules is."""
+
+    schedules: tuple[Schedule, ...]
+
+    def next_after(self, instant: datetime) -> datetime:
+        return min(schedule.next_after(instant) for schedule in self.schedules)
+
+    def last_until(self, instant: datetime) -> datetime:
+        return max(schedule.last_until(instant) for schedule in self.schedules)
+
+
 def local_instant(wall: datetime, zone: ZoneInfo) -> datetime:
     """The instant at which a zone's clocks show `wall` (naive); after a skipped hour, the gap's end."""
     instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
@@ -134,3 +147,25 @@ def local_day(instant: datetime, zone: ZoneInfo, days: int = 0) -> tuple[datetim
     day = instant.astimezone(zone).date() + timedelta(days=days)
     midnight = datetime.combine(day, time(0))
     return local_instant(midnight, zone), local_instant(midnight + timedelta(days=1), zone)
+
+
+def days_before(start: datetime, end: datetime, zone: ZoneInfo, days: int) -> tuple[datetime, datetime]:
+    """The same part of the day as [start, end), whole days before, by the clocks of a zone."""
+
+    def shifted(instant: datetime) -> datetime:
+        return local_instant(
+            instant.astimezone(zone).replace(tzinfo=None, fold=0) - timedelta(days=days), zone
+        )
+
+    return shifted(start), shifted(end)
+
+
+def local_month(instant: datetime, zone: ZoneInfo, months: int = 0) -> tuple[datetime, datetime]:
+    """The [start, end) of a local calendar month, `months` from the one that holds `instant`."""
+    local = instant.astimezone(zone)
+    number = local.year * 12 + local.month - 1 + months
+
+    def first(month: int) -> datetime:
+        return local_instant(datetime(month // 12, month % 12 + 1, 1), zone)  # noqa: DTZ001
+
+    return first(number), first(number + 1)

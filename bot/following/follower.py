@@ -18,7 +18,7 @@ from bot.domain.clock import Clock
 from bot.domain.run import Run, Start
 from bot.following.batch import LONG, Batch, CannotRead, Found, Reader
 from bot.monitoring import Monitoring
-from bot.scheduled import PRIORITY, post_payload
+from bot.occasions import PRIORITY, post_payload
 from storage import cursors, outbox
 from storage.cursors import Cursor
 from storage.database import Connection, Database, DatabaseError, is_about_content

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from bot.alerting import Alerting, UnknownAlert
 from bot.domain.alert import Alert, Change, Event, Refusal, Status
+from bot.domain.audit import Via
 from bot.domain.raised import RaisedAlert
 from bot.domain.severity import Severity, parse_severity
 from bot.raising import Raising
@@ -164,13 +165,15 @@ class AlertsApi:
         return answer(200, shown(outcome.alert))
 
     def _acts(self, given: ActionPayload) -> dict[str, Callable[[int], Awaitable[Change | Refusal]]]:
-        by, note = given.by, given.note
+        by, note, api = given.by, given.note, Via.API
         return {
-            "acknowledge": lambda number: self.alerting.acknowledge(number, by, note),
-            "unacknowledge": lambda number: self.alerting.unacknowledge(number, by),
-            "resolve": lambda number: self.alerting.resolve(number, by, note),
-            "silence": lambda number: self.alerting.silence(number, by, given.for_, given.reason or note),
-            "unsilence": lambda number: self.alerting.unsilence(number, by),
+            "acknowledge": lambda number: self.alerting.acknowledge(number, by, note, api),
+            "unacknowledge": lambda number: self.alerting.unacknowledge(number, by, api),
+            "resolve": lambda number: self.alerting.resolve(number, by, note, api),
+            "silence": lambda number: self.alerting.silence(
+                number, by, given.for_, given.reason or note, api
+            ),
+            "unsilence": lambda number: self.alerting.unsilence(number, by, api),
         }
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from bot.config.trial import try_condition
+from bot.domain.audit import Via
 from bot.domain.clock import Clock
 from bot.domain.condition import ConditionError
 from bot.domain.schedule import local_instant
@@ -120,7 +121,7 @@ class SilenceApi:
 
     async def _end(self, request: web.Request) -> web.Response:
         """Ending one that is over changes nothing, and answers the same."""
-        outcome = await self._silencing.end(int(request.match_info["id"]), _WHO)
+        outcome = await self._silencing.end(int(request.match_info["id"]), _WHO, Via.API)
         silence = outcome.silence if isinstance(outcome, NotDone) else outcome
         if silence is None:
             return refusal(404, f"there is no silence {request.match_info['id']}")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bot.domain.run import RunStatus
 from bot.domain.run_filter import LONGEST_TEXT, MOST_RUNS, MOST_TEXTS, RunFilter
-from bot.domain.schedule import local_day, local_instant
+from bot.domain.schedule import local_day, local_instant, local_month
 from checks.options import parse_duration
 
 _STATUSES = {
@@ -166,6 +166,20 @@ def _date(word: str, zone: ZoneInfo) -> Span:
         raise NotUnderstood(f"{word!r} is no date I know; write one such as 2026-11-20") from None
 
 
+def parse_month(text: str, now: datetime, zone: ZoneInfo) -> datetime:
+    """The start of the month that is meant: `2026-10`, `this`, or the last one for nothing. Raises NotUnderstood."""
+    word = text.strip().lower().removesuffix(" month")
+    if word in ("", "last", "this"):
+        return local_month(now, zone, 0 if word == "this" else -1)[0]
+    match = re.fullmatch(r"(20\d\d)-(0?[1-9]|1[0-2])", word)
+    if match is None:
+        raise NotUnderstood(f"{text.strip()[:60]!r} is no month I know; write one such as 2026-10")
+    start = local_instant(datetime(int(match[1]), int(match[2]), 1), zone)  # noqa: DTZ001
+    if start > now:
+        raise NotUnderstood(f"{text.strip()[:60]!r} has not begun yet")
+    return start
+
+
 def _job(word: str, text: str, jobs: Sequence[str]) -> str | None:
     """The job of that name, or the only one that begins so; None for a word that is no job's."""
     if word in jobs:
@@ -210,8 +224,3 @@ def listed(names: Sequence[str]) -> str:
     """`a`, `b` or `c`; many are cut short."""
     shown = ", ".join(f"`{name}`" for name in names[:10])
     return f"{shown} and others" if len(names) > 10 else " or ".join(shown.rsplit(", ", 1))
-
-
-def closest_word(word: str, words: Sequence[str]) -> str | None:
-    """The word that was meant, if one is near enough."""
-    return next(iter(difflib.get_close_matches(word.lower(), words, n=1, cutoff=0.6)), None)

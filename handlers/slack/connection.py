@@ -113,7 +113,7 @@ class SocketConnection:
             async with asyncio.timeout(_CONNECT.total_seconds()):
                 await self._handler.connect_async()  # type: ignore[no-untyped-call]
         except SlackApiError as error:
-            code = str(error.response.get("error"))
+            code = _code(error)
             self._note(f"{code}; {_REMEDIES[code]}" if code in _REMEDIES else code)
         except (OSError, TimeoutError, ValueError) as error:
             self._note(f"Slack cannot be reached: {error}")
@@ -161,3 +161,10 @@ class SocketConnection:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(length.total_seconds()):
                 await self._stopping.wait()
+
+
+def _code(error: SlackApiError) -> str:
+    """Slack's word for what is wrong; of an answer that is none of Slack's, a gateway's page, its status."""
+    data = error.response.data
+    found = data.get("error") if isinstance(data, dict) else None
+    return str(found or f"http_{error.response.status_code}")

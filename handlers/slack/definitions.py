@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from handlers.slack.words import usage_hint
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
@@ -22,12 +24,12 @@ COMMANDS = (
     Command(
         ending="",
         description="How things stand, and everything else Tocsin can do",
-        usage_hint="status | logs | alerts | alert | silence | silences | oncall | patterns | thresholds | help",
+        usage_hint=usage_hint(),
     ),
     Command(
         ending="-status",
         description="How everything stands, or one job or check and how it went lately",
-        usage_hint="[job or check]",
+        usage_hint="[job, check or #alert]",
     ),
     Command(
         ending="-logs",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,17 +19,16 @@ from bot.incident_steps import file_name, scope_words
 from bot.incidents import Entered, Incidents, ScopeMissing
 from bot.silencing import UnknownAlert
 from handlers.slack.people import People
-from handlers.slack.silences import Asker
+from handlers.slack.words import Asker, Question
+from handlers.slack.work import Tell
 
 log = structlog.get_logger(__name__)
 
 JOIN, CLOSE = "incident:join", "incident:close"
 WINDOWS = (JOIN, CLOSE)
-WORDS = ("incident", "incidents")
 _NEW = "new"
 _MOST_CHOICES = 50
 _SHOWN_REPORT = 9000
-Tell = Callable[[str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +73,17 @@ class IncidentDesk:
             text = await self._join(origin, view, asker)
         await self.client.chat_postEphemeral(channel=origin["channel"], user=asker.user, text=text)
 
-    async def command(self, text: str, body: Mapping[str, Any]) -> Message | None:
-        """The answer to `incident …`; None when a window was opened or a file was sent instead."""
-        words = text.lower().split()
-        asker = Asker.of(body)
+    async def command(self, question: Question) -> Message | None:
+        """The answer to `incident …`; None when a window was opened or a file was sent instead.
+
+        In a conversation only the list is answered.
+        """
+        words, asker = question.text.lower().split(), question.asker
         number = next((int(word.lstrip("#")) for word in words if _is_number(word)), None)
         if not words or words[0].startswith("l"):
             return await self.list()
+        if question.aloud:
+            return _said(f":grey_question: Ask with the command: `/{self.prefix} incident`.")
         if words[0].startswith("r") or (len(words) == 1 and number is not None):
             return await self._send_report(number, asker)
         if words[0].startswith("c"):

@@ -1,19 +1,22 @@
-"""The windows that ask for a note, a reason or a time, and the one that shows an alert's history."""
+"""The windows that ask for a note, a reason or a time, and those that show an alert's details and its why."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from bot.blocks.alert import render_event
-from bot.blocks.message import Block, context, outside, preformatted, section, when
-from bot.domain.alert import Alert, Event
-from bot.domain.template import format_value
+from bot.blocks.alert_detail import detail_blocks
+from bot.blocks.message import Block, outside, section
+from bot.blocks.why import render_why
+from bot.domain.alert import Alert
+from bot.domain.why import Why
+from bot.reports.alert_detail import AlertDetail
 from checks.options import parse_duration
 
+DETAILS = "details"
 SILENCE_TIMES = ("30m", "1h", "2h", "4h", "8h", "1d", "3d", "7d")
 _WORDS = {
     "30m": "30 minutes", "1h": "1 hour", "2h": "2 hours", "4h": "4 hours", "8h": "8 hours",
@@ -24,18 +27,35 @@ _LONGEST_NOTE = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a window was opened: which alert, and the channel to tell if it fails."""
+    """Where a window was opened: which alert, the channel to tell if it fails (empty: from Home).
+
+    `over_details`: on top of the window with the alert's details, which is to be made true afterwards.
+    """
 
     alert_id: int
     channel: str
+    over_details: bool = False
 
     def dump(self) -> str:
-        return json.dumps({"alert": self.alert_id, "channel": self.channel})
+        values = {"alert": self.alert_id, "channel": self.channel}
+        return json.dumps({**values, "over": True} if self.over_details else values)
 
     @classmethod
     def parse(cls, text: str) -> Origin:
         values = json.loads(text)
-        return cls(alert_id=int(values["alert"]), channel=str(values["channel"]))
+        return cls(
+            alert_id=int(values["alert"]),
+            channel=str(values["channel"]),
+            over_details=bool(values.get("over")),
+        )
+
+
+def origin_channel(view: Mapping[str, Any]) -> str:
+    """The conversation that a window was opened in; empty for one opened from Home."""
+    try:
+        return str(json.loads(str(view.get("private_metadata")))["channel"])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def words_of(time: str) -> str:
@@ -110,21 +130,14 @@ def note_modal(action: str, alert: Alert, origin: Origin) -> dict[str, Any]:
     )
 
 
-def history_modal(alert: Alert, events: Sequence[Event], origin: Origin, again: str = "") -> dict[str, Any]:
-    """What happened to an alert, and all that was measured; `again`: how often it came lately."""
-    blocks = [section(f"*{outside(alert.firing.title, 250)}*")]
-    blocks += [
-        section(f"{when(event.at)} {render_event(event, alert).text}".split("\nIt lasted")[0])
-        for event in events[-40:]
-    ]
-    measured = "\n".join(f"{name} = {format_value(value, '')}" for name, value in alert.firing.fields.items())
-    if measured:
-        blocks.append(preformatted("Measured", measured, 2500))
-    blocks += [preformatted(item.title, item.text, 2500) for item in alert.firing.diagnostics[:8]]
-    if again:
-        blocks.insert(1, context(again))
-    blocks.append(context(f"Alert #{alert.id} · fingerprint {alert.fingerprint}"))
-    return _modal("history", f"Alert #{alert.id}", None, origin, blocks)
+def details_modal(detail: AlertDetail, origin: Origin) -> dict[str, Any]:
+    """Everything about an alert, with its buttons."""
+    return _modal(DETAILS, f"Alert #{detail.alert.id}", None, origin, detail_blocks(detail))
+
+
+def why_modal(why: Why, origin: Origin) -> dict[str, Any]:
+    """Why an alert called somebody or kept silent."""
+    return _modal("why", f"Why alert #{why.alert.id}", None, origin, list(render_why(why).blocks))
 
 
 def submitted(view: dict[str, Any]) -> tuple[timedelta, str | None]:

@@ -19,8 +19,15 @@ from bot.domain.oncall import Rotation, on_call
 
 log = structlog.get_logger(__name__)
 
+LOOK = "look"
+"""What every member of the workspace may do, and nobody else."""
+
 _REMEMBERED = timedelta(minutes=5)
-_WORDS = {"incident": "open, join or close incidents", "remedy": "run remedies"}
+_WORDS = {
+    "configuration": "see or change the configuration",
+    "incident": "open, join or close incidents",
+    "remedy": "run remedies",
+}
 
 
 class People:

@@ -9,10 +9,11 @@ from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.blocks.message import Block, outside
+from bot.blocks.message import Block, Message, outside, section
 from bot.domain.raised import RaisedAlert
 from bot.domain.severity import Severity, parse_severity
 from bot.raising import Raising
+from handlers.slack.words import Question
 
 CALLBACK = "raise"
 ALERT_TYPE = "raised by hand"
@@ -27,15 +28,15 @@ class Raiser:
     client: AsyncWebClient
     raising: Raising
 
-    async def command(self, text: str, command: dict[str, Any]) -> str | None:
+    async def command(self, question: Question) -> Message | None:
         """`P2 checkout is slow` raises at once and answers; nothing said opens the window instead."""
-        severity, title = _parsed(text)
+        asker = question.asker
+        severity, title = _parsed(question.text)
         if not title:
-            await self.client.views_open(
-                trigger_id=command["trigger_id"], view=window(severity, str(command["channel_id"]))
-            )
+            await self.client.views_open(trigger_id=asker.trigger, view=window(severity, asker.channel))
             return None
-        return await self._raise(severity, title, "", "", str(command["user_id"]))
+        said = await self._raise(severity, title, "", "", asker.user)
+        return Message(text=said, blocks=(section(said),))
 
     async def submit(self, view: dict[str, Any], user: str) -> str:
         """What was filled in, raised; the answer for who did it."""

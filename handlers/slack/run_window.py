@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 _SHOWN_OUTPUT = 2900
 _SHOWN_FIELDS = 2900
 _GONE = ":grey_question: Tocsin does not keep this run any more."
-_REFUSALS = {
+REFUSALS = {
     "not_in_channel": "I am not in this channel. Invite me, or open the run in a direct message with me.",
     "channel_not_found": "I cannot see this channel. Invite me, or open the run in a direct message with me.",
     "is_archived": "this channel is archived.",
@@ -97,7 +97,7 @@ class RunWindow:
         except SlackApiError as error:
             code = str(error.response.get("error"))
             log.warning("upload_refused", reason=code, run=run.number)
-            return f":warning: Not sent: {_REFUSALS.get(code, f'Slack answered {code}.')}"
+            return f":warning: Not sent: {REFUSALS.get(code, f'Slack answered {code}.')}"
         except (SlackRequestError, aiohttp.ClientError, TimeoutError) as error:
             log.warning("upload_failed", reason=str(error), run=run.number)
             return ":warning: Not sent: Slack did not take the file; try again."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,39 +22,13 @@ from handlers.slack.asking import NotUnderstood
 from handlers.slack.modals import SILENCE_TIMES, words_of
 from handlers.slack.people import People
 from handlers.slack.silence_words import Known, Wanted, known_names, parse_end, parse_match, parse_silence
+from handlers.slack.words import Asker, Question
+from handlers.slack.work import Tell
 from storage import alerts, sources
 from storage.database import Database
 
 WINDOW = "silences:new"
-WORDS = ("silence", "silences")
 _EXTENSIONS = ("1h", "4h")
-Tell = Callable[[str], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
-    """Who asks, from where, and with which trigger to open a window."""
-
-    user: str
-    team: str | None
-    channel: str
-    trigger: str
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> Asker:
-        """From a command's payload or from an interaction's."""
-        user, team, channel = body.get("user") or {}, body.get("team") or {}, body.get("channel") or {}
-        return cls(
-            user=str(body.get("user_id") or user.get("id") or ""),
-            team=body.get("team_id") or user.get("team_id") or team.get("id"),
-            channel=str(body.get("channel_id") or channel.get("id") or ""),
-            trigger=str(body.get("trigger_id") or ""),
-        )
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """As permissions ask for it."""
-        return {"user": {"id": self.user, "team_id": self.team}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +43,9 @@ class SilenceDesk:
     zone: ZoneInfo
     prefix: str
 
-    async def command(self, word: str, text: str, body: Mapping[str, Any]) -> Message | None:
-        """The answer to `silence …` or `silences`; None when a window asks the rest."""
-        asker = Asker.of(body)
-        if word == "silences":
-            return await self.list()
+    async def command(self, question: Question) -> Message | None:
+        """The answer to `silence …`; None when a window asks the rest."""
+        text, asker = question.text, question.asker
         if no := await self.people.refusal("silence", asker.body):
             return _said(f":lock: {no}")
         if not text.strip():
@@ -279,12 +251,4 @@ def _said(text: str) -> Message:
     return Message(text=text, blocks=(section(text),))
 
 
-def first_word(word: str, text: str) -> tuple[str, str]:
-    """The word a command asks with, and the rest."""
-    if word:
-        return word.lower(), text
-    first, _, rest = text.strip().partition(" ")
-    return first.lower(), rest
-
-
-__all__: Sequence[str] = ("WINDOW", "WORDS", "Asker", "SilenceDesk", "channel_of", "first_word", "window")
+__all__: Sequence[str] = ("WINDOW", "SilenceDesk", "channel_of", "window")

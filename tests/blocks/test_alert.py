@@ -134,7 +134,7 @@ def test_the_headline_says_the_state_in_words_beside_the_colour(
     assert headline.partition(" ")[2] in shown(message).replace("*", "")
 
 
-OPEN = ["Resolve", "Silence…", "Acknowledge with a note…", "Resolve with a note…", "History"]
+OPEN = ["Resolve", "Silence…", "Acknowledge with a note…", "Resolve with a note…", "Details", "Why?"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ OPEN = ["Resolve", "Silence…", "Acknowledge with a note…", "Resolve with a n
         ("active", ["Acknowledge", *OPEN]),
         ("silence over", ["Acknowledge", *OPEN]),
         ("unacknowledged", ["Acknowledge", *OPEN]),
-        ("acknowledged", ["Unacknowledge", "Resolve", "Silence…", "Resolve with a note…", "History"]),
+        ("acknowledged", ["Unacknowledge", "Resolve", "Silence…", "Resolve with a note…", "Details", "Why?"]),
         ("silenced", ["Acknowledge", "Resolve", "End silence", *OPEN[2:]]),
         ("resolved", []),
         ("recovered", []),

@@ -21,7 +21,7 @@ def test_the_morning_says_how_many_are_still_open_and_lists_each() -> None:
     assert "*2 alerts in quiet hours: 1 still open*" in text
     assert ":large_orange_circle: P2 Host is hot · `host` · #1, began " in text
     assert ":white_check_mark: P2 Queue is long" in text
-    assert "Each that is still open has a message of its own here." in text
+    assert "Each that is still open is shown here too." in text
     assert "all over by now" in shown(render_held([over]))
 
 

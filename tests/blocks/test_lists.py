@@ -22,7 +22,7 @@ from bot.domain.run import Run, RunStatus
 from bot.domain.run_filter import Cursor, RunFilter, RunPage
 from bot.domain.severity import Severity
 from bot.domain.standing import Standing
-from bot.reports.digest import AlertFigures, Digest, JobFigures, Uptime
+from bot.reports.digest import AlertFigures, Digest, JobFigures, Uptime, Uptimes
 from bot.reports.digest import Figure as DigestFigure
 from bot.reports.overview import Figure, Line, Overview
 from checks.result import State
@@ -179,7 +179,7 @@ def digest(**parts: Any) -> Digest:
             "end": start + timedelta(days=1),
             "sections": [],
             "alerts": NOTHING,
-            "uptimes": [],
+            "uptimes": None,
             "jobs": [],
             "open": [],
             **parts,
@@ -205,7 +205,14 @@ def test_a_digest_puts_what_needs_somebody_first_and_the_figures_after() -> None
             open=[replace(alert(title="Disk full"), opened_at=datetime(2026, 11, 19, 20, tzinfo=UTC))],
             sections=[("Data Pipeline", figures)],
             alerts=AlertFigures(total=4, by_severity=by, resolved=2, mean_minutes_to_resolve=12.4),
-            uptimes=[Uptime(name="api", percent=99.95, results=1440), Uptime(name="db", percent=87.5, results=8)],
+            uptimes=Uptimes(
+                checks=[
+                    Uptime(name="api", percent=99.95, results=1440),
+                    Uptime(name="db", percent=87.5, results=8),
+                ],
+                overall=93.725,
+                before=95.0,
+            ),
             jobs=[
                 JobFigures(name="good", runs=1, failed=0, mean_seconds=None),
                 JobFigures(name="bad", runs=24, failed=2, mean_seconds=12.345),
@@ -215,12 +222,12 @@ def test_a_digest_puts_what_needs_somebody_first_and_the_figures_after() -> None
     )  # fmt: skip
     text = shown(message)
     parts = [
-        "*Needs somebody today*\n:large_orange_circle: *P2* Disk full · #1, active, for 12 h",
+        "*Needs somebody today*\n:large_orange_circle: *P2* Disk full · #1, nobody has taken it, open for 12 h",
         "*Data Pipeline*",
         "*CSV rows*\n1,234",
         "*Valid*\nno data",
         "4 began: :red_circle: 1 critical, :large_yellow_circle: 3 warning · 2 resolved, after 12 min on average",
-        "87.50% db\n99.95% api",
+        "*93.72% over all* (▼ 1.28 points against the day before)\n87.50% db\n99.95% api",
         "bad: 24 runs, :x: 2 failed, 12.35 s on average\ngood: 1 run, :white_check_mark: none failed",
     ]
     blocks = text[text.index("*Needs") :]
@@ -234,14 +241,14 @@ def test_a_digest_lists_what_nobody_was_told_of_before_with_the_worst_first() ->
         for number in range(1, 13)
     ]
     message = render_digest(
-        digest(told_here=[*lesser, alert(99, title="medium", severity=Severity.MEDIUM)]), LOS_ANGELES
+        digest(quiet=[alert(99, title="medium", severity=Severity.MEDIUM), *lesser[::-1]]), LOS_ANGELES
     )
     text = shown(message)
-    section = text[text.index("*Told only here*") :]
-    assert section.splitlines()[1] == ":large_yellow_circle: *P3* medium · #99, once, active"
-    assert section.splitlines()[2] == ":large_blue_circle: *P4* small 12 · #12, 12 times, active"
+    section = text[text.index("*Low priority, and told only here*") :]
+    assert section.splitlines()[1] == ":large_yellow_circle: *P3* medium · #99, seen once, active"
+    assert section.splitlines()[2] == ":large_blue_circle: *P4* small 12 · #12, seen 12 times, active"
     assert "… and 3 more" in section
-    assert "Told only here" not in shown(render_digest(digest(), LOS_ANGELES))
+    assert "told only here" not in shown(render_digest(digest(), LOS_ANGELES))
 
 
 def test_slack_takes_the_longest_digest_and_says_that_more_does_not_fit() -> None:
@@ -250,7 +257,10 @@ def test_slack_takes_the_longest_digest_and_says_that_more_does_not_fit() -> Non
         name=HOSTILE * 5,
         sections=[(HOSTILE * 3, figures) for _ in range(60)],
         open=[alert(number, title=HOSTILE * 50) for number in range(100)],
-        uptimes=[Uptime(name=HOSTILE * 3, percent=number / 5, results=1) for number in range(500)],
+        uptimes=Uptimes(
+            checks=[Uptime(name=HOSTILE * 3, percent=number / 5, results=1) for number in range(500)],
+            overall=49.9,
+        ),
         jobs=[JobFigures(name=HOSTILE * 3, runs=1, failed=1, mean_seconds=1e300) for _ in range(500)],
     )
     message = render_digest(worst, LOS_ANGELES)
@@ -258,7 +268,7 @@ def test_slack_takes_the_longest_digest_and_says_that_more_does_not_fit() -> Non
     assert "… and 90 more" in shown(message)
     assert "more parts do not fit here" in shown(message)
     usual = render_digest(replace(worst, sections=()), LOS_ANGELES)
-    assert "… 490 more, all better" in shown(usual)
+    assert "… 490 more, none of them lower" in shown(usual)
 
 
 # --- runs -------------------------------------------------------------------------------------------------

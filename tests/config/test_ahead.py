@@ -7,9 +7,10 @@ from tests.config.reading import read
 
 
 def test_a_section_without_effect_is_named_with_its_line_and_what_happens_instead() -> None:
-    settings = read("name: Shop\nchecklists:\n  daily: {at: '09:00', items: [Look]}\n")
+    settings = read("name: Shop\ndestinations:\n  email: {url: 'mailtos://a:b@example.com'}\n")
     assert [str(warning) for warning in not_yet(settings)] == [
-        "tocsin.yml:2: checklists: this version does not act on it yet; no checklists are posted"
+        "tocsin.yml:2: destinations: this version does not act on it yet; "
+        "what routes send to them alone is told in Slack instead"
     ]
 
 

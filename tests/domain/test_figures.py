@@ -95,7 +95,7 @@ def figure(before: Series | None = None, /, **parts: Any) -> str:
     """One figure of a digest."""
     item = Item(**{"label": "Rows", "source": "parse", "field": "rows", "statistics": ("sum",), **parts})
     data = series(rows=[100, 200, 300], pct=[10.0, 20.0], word=["a", "b"])
-    ((_, (found,)),) = make_figures([Section(title="Pipeline", items=(item,))], data, before or {})
+    ((_, (found,)),) = make_figures([Section(title="Pipeline", items=(item,))], data, {1: before or {}})
     return found.value
 
 
@@ -119,15 +119,28 @@ def test_a_figure_is_written_as_configured(parts: dict[str, Any], text: str) -> 
 
 
 def test_a_figure_shows_its_change_against_the_day_before_where_there_was_one() -> None:
-    assert figure(series(rows=[500]), show_change=True) == "600 (▲ 100 against the day before)"
-    assert figure(series(rows=[700]), show_change=True) == "600 (▼ 100 against the day before)"
-    assert figure(series(rows=[600]), show_change=True) == "600 (= unchanged)"
-    assert figure(series(other=[1]), show_change=True) == "600"
+    assert figure(series(rows=[500]), change_days=1) == "600 (▲ 100 against the day before)"
+    assert figure(series(rows=[700]), change_days=1) == "600 (▼ 100 against the day before)"
+    assert figure(series(rows=[600]), change_days=1) == "600 (= unchanged against the day before)"
+    assert figure(series(other=[1]), change_days=1) == "600"
     assert figure(series(rows=[500])) == "600"
 
 
 def test_a_change_names_what_it_is_against() -> None:
     assert change(2.5, 1.25, "7 d ago") == "▲ 1.25 against 7 d ago"
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("{:.1f}% valid", "▼ 2.0% against then"),
+        ("{:+.1f}%", "▼ 2.0% against then"),
+        ("${:,.0f}", "▼ $2 against then"),
+        ("lift of {}", "▼ 2.0 against then"),
+    ],
+)
+def test_a_change_is_written_as_its_figure_without_words(template: str, text: str) -> None:
+    assert change(5.0, 7.0, "then", template) == text
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ async def test_an_alert_says_how_often_it_came_and_around_when(shop: Story) -> N
     await shop.see(lambda: shop.alerts("4th time in 7 days, mostly around 01:00"))
 
     alert = shop.alerts("4th time in 7 days")[-1]
-    window = await shop.pick(alert, "history")
+    window = await shop.pick(alert, "details")
     assert "4th time in 7 days, mostly around 01:00" in shown(window)
 
 

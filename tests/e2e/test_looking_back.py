@@ -316,7 +316,7 @@ async def test_names_are_forgiven(shop: Story) -> None:
     assert (await shop.workspace.click("general", answer(shop)["ts"], "ask:1")).ok
     await shop.workspace.wait_for(lambda: "*mail_returns* · job" in shown(answer(shop)))
     unknown = await shop.ask("/tocsin-status", "<!here> `zzz`")
-    assert "I know no check or job" in unknown
+    assert "I know no check, job or alert" in unknown
     assert "*Open alerts*" in unknown
     assert "<!here>" not in unknown
 

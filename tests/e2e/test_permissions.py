@@ -58,7 +58,7 @@ async def test_a_list_of_people_is_kept_in_windows_too(shop: Story) -> None:
 async def test_everybody_may_read(shop: Story) -> None:
     await shop.change(503)
     message = await shop.alert("backend")
-    window = await shop.pick(message, "history", ALEX)
+    window = await shop.pick(message, "details", ALEX)
     assert "Fired" in shown(window)
 
 

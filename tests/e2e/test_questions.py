@@ -79,7 +79,7 @@ async def test_fleetyield_shows_its_own_figures_with_their_change(tmp_path: Path
     assert "*FleetYield* · :large_green_circle: All systems nominal" in answer
     assert "*CSV Quality*\n97.6% valid" in answer
     assert "*Scraper Health*\n93% success" in answer
-    assert "*Occupancy*\n77.0% (▲ 7 " in answer
+    assert "*Occupancy*\n77.0% (▲ 7.0% " in answer
     assert "*Revenue Impact*\n+4.2% lift" in answer
     assert "*pms_write* · nothing heard yet" in answer
 
@@ -151,7 +151,9 @@ async def test_nonsense_is_answered_with_what_would_be_understood(
 
 
 async def test_a_typo_in_the_command_is_forgiven(shop: Story) -> None:
-    assert "Did you mean `status`?" in await shop.ask("/tocsin", "statsu")
+    answer = await shop.ask("/tocsin", "statsu")
+    assert "You wrote `statsu`; this is `status`" in answer
+    assert "*backend*" in answer
     assert "I do not know" in await shop.ask("/tocsin", "x" * 3000)
 
 

@@ -96,7 +96,16 @@ async def test_the_digest_tells_of_alerts_jobs_and_uptime(tmp_path: Path) -> Non
         assert "sync failed" in content
         assert "1 began" in content
         assert "sync: 1 run" in content
-        assert "% backend" in content
+        assert "Uptime" not in content
+
+
+async def test_a_digest_that_is_asked_for_uptime_tells_it_of_each_check_and_over_all(tmp_path: Path) -> None:
+    config = DIGEST.replace("at:", "uptime: true, at:") % "00:00"
+    async with story(tmp_path, config, start=datetime(2024, 3, 5, 20, 0, tzinfo=UTC)) as told:
+        await tick(told, told.clock())
+        await told.looked()
+        await tick(told, datetime(2024, 3, 6, 8, 0, 5, tzinfo=UTC))
+        assert "*100% over all*\n100% backend" in shown(digests(told)[0])
 
 
 async def test_a_sign_of_life_every_half_hour(tmp_path: Path) -> None:

@@ -182,7 +182,7 @@ async def test_an_error_of_forty_thousand_characters_is_cut_to_what_slack_takes(
     message = await shop.alert("sync failed")
     assert message["blocks"]
     assert buttons_of(message)
-    window = await shop.pick(message, "history")
+    window = await shop.pick(message, "details")
     assert window["blocks"]
     refused = [call for call in shop.workspace.calls if call.outcome not in ("ok", "connection_dropped")]
     assert refused == []
@@ -196,5 +196,5 @@ async def test_many_fields_and_odd_numbers_are_kept(shop: Story) -> None:
     run = {**GOOD, "exit_code": 1, **{f"field_{n}": n for n in range(2000)}, "big": 2**70, "tiny": 1e-320}
     assert (await shop.post("/api/v1/runs", run))[0] == 202
     message = await shop.alert("sync failed")
-    window = await shop.pick(message, "history")
+    window = await shop.pick(message, "details")
     assert "field_1" in shown(window)

@@ -145,8 +145,7 @@ async def hearing(database: Database, config: str, now: datetime = START) -> Asy
     watch = Watch(
         database=database,
         monitoring=monitoring,
-        terms=rules.terms,
-        other_terms=rules.other_terms,
+        expected=rules,
         clock=clock,
     )
     monitoring.start()

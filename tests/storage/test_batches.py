@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.jobs import Record, past_run
+from bot.domain.jobs import Record, Terms, past_run, record_figures
+from bot.domain.observation import Source, SourceKind
 from bot.domain.run import REFUSED, Run, RunStatus
 from bot.domain.severity import Severity
 from storage import runs
-from storage.database import Connection, Database
+from storage import sources as sources_of
+from storage.database import Connection, Database, DatabaseError
 from storage.tables import (
     alert_events,
     alerts,
@@ -203,3 +206,66 @@ async def emptied(database: Database) -> None:
     async with database.transaction() as connection:
         for table, _ in reversed(TABLES.values()):
             await connection.execute(sa.text(restart.format(table.name)) if restart else sa.delete(table))
+
+
+async def figures_told(database: Database) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """What the last run's figures were, and what all that is stored says they are."""
+    async with database.snapshot() as connection:
+        standing = await sources_of.get(connection, Source(kind=SourceKind.JOB, name="parse"), "parse")
+        assert standing is not None
+        record = await runs.record(connection, "parse", standing.at, window=timedelta(hours=24), newest=50)
+    said = record_figures(Terms(), record)
+    return {name: standing.fields.get(name) for name in said}, said
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_others_store_or_drop_between_batches_is_counted(database: Database, seed: int) -> None:
+    chance = random.Random(seed)
+    at = NOON - 60 * HOUR
+    async with running(database, RULES) as bot:
+        for _ in range(40):
+            at += 5 * MINUTE + 1.3 * HOUR * chance.random()
+            failed = [chance.random() < 0.6 for _ in range(chance.randrange(1, 4))]
+            found = [
+                Run(
+                    job="parse",
+                    status=RunStatus.ERROR if bad else RunStatus.SUCCESS,
+                    finished_at=at + number * MINUTE,
+                    exit_code=int(bad),
+                    fields={"error": REFUSED} if bad and chance.random() < 0.3 else {},
+                )
+                for number, bad in enumerate(failed)
+            ]
+            if chance.random() < 0.4:
+                async with database.transaction() as connection:
+                    for run in found:
+                        early = replace(run, finished_at=run.finished_at - 2 * HOUR * chance.random())
+                        await runs.add(database, connection, early, NOON)
+            if chance.random() < 0.2:
+                async with database.transaction() as connection:
+                    await runs.forget(connection, at - 20 * HOUR, 3)
+            late = replace(found[0], finished_at=at - 5 * HOUR)
+            await bot.monitoring.record_runs([late, *found] if chance.random() < 0.3 else found)
+            told, said = await figures_told(database)
+            assert told == said
+
+
+async def test_a_batch_that_fails_leaves_no_figures_behind(open_database: Opener) -> None:
+    database = open_database()
+    if not database.is_sqlite:
+        pytest.skip("records are kept between batches on SQLite only")
+    run = Run(job="parse", status=RunStatus.ERROR, finished_at=NOON - HOUR, exit_code=1)
+    async with running(database, RULES) as bot:
+        await bot.monitoring.record_run(run)
+        async with database.transaction() as connection:
+            refuse = "CREATE TRIGGER refusing BEFORE UPDATE ON sources BEGIN SELECT RAISE(ABORT, 'no'); END"
+            await connection.execute(sa.text(refuse))
+        for number in range(1, 4):
+            with pytest.raises(DatabaseError):
+                await bot.monitoring.record_run(replace(run, finished_at=run.finished_at + number * MINUTE))
+        async with database.transaction() as connection:
+            await connection.execute(sa.text("DROP TRIGGER refusing"))
+        await bot.monitoring.record_run(replace(run, finished_at=run.finished_at + 9 * MINUTE))
+        told, said = await figures_told(database)
+    assert told == said
+    assert told["consecutive_failures"] == 2
