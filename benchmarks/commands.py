@@ -89,10 +89,13 @@ async def bare() -> AsyncIterator[Side]:
         client = AsyncWebClient(token=workspace.bot_token, base_url=workspace.api_url)
         app = AsyncApp(client=client, process_before_response=True, request_verification_enabled=False)
 
+        tasks: set[asyncio.Task[Any]] = set()
+
         @app.command("/tocsin-status")
         async def status(ack: Any, respond: Any) -> None:
             await ack()
-            await respond("fine")
+            tasks.add(task := asyncio.create_task(respond("fine")))  # else it would be answered before acknowledged
+            task.add_done_callback(tasks.discard)
 
         handler = AsyncSocketModeHandler(app, workspace.app_token)
         await handler.connect_async()
@@ -110,7 +113,7 @@ async def tocsin(database: str, checks: int) -> AsyncIterator[Side]:
             "SLACK_APP_TOKEN": workspace.app_token,
             "SLACK_API_URL": workspace.api_url,
         }
-        listed = "\n".join(f"  check_{n:03}: {{type: file, path: {__file__}, every: 1d}}" for n in range(checks))
+        listed = "\n".join(f"  check_{n:03}: {{type: file, path: {__file__}, cron: '0 0 1 1 *'}}" for n in range(checks))
         config = f"name: Bench\ndatabase: '{database}'\nhttp: {{bind: '127.0.0.1:0'}}\nretention: {{runs: 3650d}}\nchecks:\n{listed}\n"
         bot = Tocsin(parse(config.encode(), "tocsin.yml", environ))
         await bot.start()

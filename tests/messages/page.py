@@ -15,6 +15,7 @@ LOOKS = (EVERY, "desktop-dark", "phone-light", "phone-dark")
 _TITLES = {
     "alerts": "Alerts",
     "answers": "Answers",
+    "console": "Console: Home, details, groups, settings",
     "incidents": "Incidents",
     "silences": "Silences",
     "reports": "Reports and notices",

@@ -3,7 +3,7 @@
 After adding one: `python -m tests.messages --write`, look at what it wrote, and commit both.
 """
 
-from tests.messages.catalogue import alerts, answers, incidents, reports, silences, windows
+from tests.messages.catalogue import alerts, answers, console, incidents, reports, silences, windows
 from tests.messages.kinds import CATALOGUE
 
-__all__ = ["CATALOGUE", "alerts", "answers", "incidents", "reports", "silences", "windows"]
+__all__ = ["CATALOGUE", "alerts", "answers", "console", "incidents", "reports", "silences", "windows"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.blocks.detail import render_check, render_job
@@ -22,11 +23,9 @@ from bot.domain.rollup import Rollup, Tally
 from bot.domain.run import Run, RunStatus
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.domain.severity import Severity
-from bot.reporting import Reporting
 from bot.reports.detail import CheckDetail, JobDetail, Limit
 from checks.result import State
 from handlers.slack.answering import Answering
-from storage.database import Database
 from tests.domain.findings import HOUR, MINUTE, NOON
 from tests.messages.catalogue.parts import DAY, LATER, alerts, overview, standing
 from tests.messages.kinds import Sample, kind
@@ -170,11 +169,12 @@ def _thresholds(s: Sample) -> Message:
 
 
 def _answering() -> Answering:
-    """Answers that need no database."""
+    """Answers that ask nobody."""
     settings = parse(b"name: Shop\ndatabase: 'sqlite:///:memory:'\n", "tocsin.yml", {}, tokens_needed=False)
-    database = Database("sqlite:///:memory:")
-    reporting = Reporting(database=database, settings=settings, clock=lambda: LATER, troubles=lambda: ())
-    return Answering(database=database, settings=settings, reporting=reporting, clock=lambda: LATER)
+    nobody: Any = None
+    return Answering(
+        database=nobody, settings=settings, reporting=nobody, looking=nobody, explaining=nobody, clock=lambda: LATER
+    )
 
 
 @kind("help", "`/tocsin help`: what can be asked, in examples", Answering.help, says=("You can ask me", "/tocsin-status"))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from bot.domain.alert import EventKind
 from bot.domain.run import Run, RunStatus
 from bot.domain.severity import Severity
 from handlers.slack import raising, silences
 from handlers.slack.incidents import close_window, join_window
-from handlers.slack.modals import Origin, history_modal, note_modal, silence_modal
+from handlers.slack.modals import Origin, note_modal, silence_modal
 from handlers.slack.run_window import run_view
 from tests.domain.findings import NOON
 from tests.messages.catalogue.incidents import incident
-from tests.messages.catalogue.parts import alert, diagnostics, event
+from tests.messages.catalogue.parts import alert
 from tests.messages.kinds import Sample, Window, kind
 
 HERE = Origin(alert_id=41, channel="C0ALERTS")
@@ -25,12 +24,6 @@ def _acknowledge(s: Sample) -> Window:
 @kind("window-silence", "*Silence…* of an alert", silence_modal)
 def _silence(s: Sample) -> Window:
     return silence_modal(alert(s), HERE)
-
-
-@kind("window-history", "*History* of an alert", history_modal)
-def _history(s: Sample) -> Window:
-    events = s.many(3, lambda number: event(s, tuple(EventKind)[number % len(EventKind)], "on it"))
-    return history_modal(alert(s, diagnostics=diagnostics(s)), events, HERE, "4th time in 7 days")
 
 
 @kind("window-raise", "`/tocsin alert`", raising.window)
