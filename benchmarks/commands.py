@@ -94,14 +94,16 @@ async def bare() -> AsyncIterator[Side]:
         @app.command("/tocsin-status")
         async def status(ack: Any, respond: Any) -> None:
             await ack()
-            tasks.add(task := asyncio.create_task(respond("fine")))  # else it would be answered before acknowledged
+            tasks.add(
+                task := asyncio.create_task(respond("fine"))
+            )  # else it would be answered before acknowledged
             task.add_done_callback(tasks.discard)
 
         handler = AsyncSocketModeHandler(app, workspace.app_token)
-        await handler.connect_async()
+        await handler.connect_async()  # type: ignore[no-untyped-call]
         await workspace.wait_for(lambda: workspace.connections)
         yield Side(name="bare", workspace=workspace)
-        await handler.close_async()
+        await handler.close_async()  # type: ignore[no-untyped-call]
 
 
 @asynccontextmanager
@@ -113,7 +115,9 @@ async def tocsin(database: str, checks: int) -> AsyncIterator[Side]:
             "SLACK_APP_TOKEN": workspace.app_token,
             "SLACK_API_URL": workspace.api_url,
         }
-        listed = "\n".join(f"  check_{n:03}: {{type: file, path: {__file__}, cron: '0 0 1 1 *'}}" for n in range(checks))
+        listed = "\n".join(
+            f"  check_{n:03}: {{type: file, path: {__file__}, cron: '0 0 1 1 *'}}" for n in range(checks)
+        )
         config = f"name: Bench\ndatabase: '{database}'\nhttp: {{bind: '127.0.0.1:0'}}\nretention: {{runs: 3650d}}\nchecks:\n{listed}\n"
         bot = Tocsin(parse(config.encode(), "tocsin.yml", environ))
         await bot.start()
@@ -163,7 +167,9 @@ def compare(plain: Side, whole: Side) -> bool:
     rate = whole_rate / plain_rate
     print(f"{'answered a second, 16 at once':28}{plain_rate:9.1f}{whole_rate:10.1f}  {rate:5.2f}")
     acknowledged = ratios["to acknowledgement", 50]
-    print(f"\nacknowledgement {acknowledged:.2f} (aim {AIM_ACK} or less), throughput {rate:.2f} (aim {AIM_THROUGHPUT} or more)")
+    print(
+        f"\nacknowledgement {acknowledged:.2f} (aim {AIM_ACK} or less), throughput {rate:.2f} (aim {AIM_THROUGHPUT} or more)"
+    )
     return acknowledged <= AIM_ACK and rate >= AIM_THROUGHPUT
 
 

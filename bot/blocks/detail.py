@@ -258,7 +258,11 @@ def _in_words(values: Sequence[float]) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return f"{format_value(float(seconds), '')} s" if seconds < 120 else spell(timedelta(seconds=min(seconds, _LONGEST)))
+    return (
+        f"{format_value(float(seconds), '')} s"
+        if seconds < 120
+        else spell(timedelta(seconds=min(seconds, _LONGEST)))
+    )
 
 
 def _lines(pairs: Pairs) -> list[str]:

@@ -41,7 +41,9 @@ class Sample:
 USUAL = Sample(name="usual")
 
 HOSTILE_HTML = "<script>alert(1)</script> <b>bold</b> &amp; &lt; <img src=x onerror=alert(1)> <!-- gone -->"
-HOSTILE_MARKS = "<!channel> <!here|x> <@U0VICTIM> <#C0ROOM> <https://evil.example|ok> `a` ```b``` *c* ~d~ _e_ >f"
+HOSTILE_MARKS = (
+    "<!channel> <!here|x> <@U0VICTIM> <#C0ROOM> <https://evil.example|ok> `a` ```b``` *c* ~d~ _e_ >f"
+)
 EXTREMES: Sequence[Sample] = (
     Sample(name="longest names", words="n" * 300, most=50, figure=9_999_999),
     Sample(name="fifty mounts", words="/mnt/" + "volume-of-the-archive/" * 13, most=50),

@@ -28,8 +28,8 @@ whose limits are. Those that matter most stand here in light and dark, at deskto
 
 This page and the photographs are written by `python -m tests.messages --write` and `--shots`; the payloads are in
 `tests/messages/golden`, and a test compares them. A new kind is one entry in `tests/messages/catalogue`; another test
-fails until every function that renders something has one. Each is also rendered with the longest names, fifty mounts, no
-data, right-to-left text, emoji, HTML and Slack's own marks, and checked against Slack's limits.
+fails until every function that renders something has one. Each is also rendered with the longest names, fifty mounts,
+no data, right-to-left text, emoji, HTML and Slack's own marks, and checked against Slack's limits.
 """
 
 
@@ -54,7 +54,8 @@ def image(name: str, look: str) -> Path:
 def _shown(kind: Kind) -> str:
     found = [look for look in LOOKS if image(kind.name, look).exists()]
     pictures = "\n".join(
-        f"![{kind.name}, {look.replace('-', ', ')}](images/messages/{image(kind.name, look).name})" for look in found
+        f"![{kind.name}, {look.replace('-', ', ')}](images/messages/{image(kind.name, look).name})"
+        for look in found
     )
     return f"### {kind.name}\n\n{_sentence(kind)}\n\n{pictures}\n"
 

@@ -18,7 +18,12 @@ from tests.messages.page import EVERY, IMAGES, LOOKS, image
 WIDTHS = {"desktop": (1000, 800), "phone": (390, 780)}
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
-_LINES = ("line-", "remedy-")  # a sentence each
+_PLAIN = (  # a sentence each, or much like one that is there
+    "line-", "remedy-", "logs-", "details", "alert-mounts", "alert-held", "alert-rerouted", "alert-recovered",
+    "alert-expired", "help-", "status-troubled", "status-nothing", "incident-card-closed", "incident-list",
+    "incident-note", "window-silence-", "window-why", "silence-after", "silence-extended", "silence-answer",
+    "run-log", "alert-flapping", "results", "thresholds", "setting-", "audit", "checkin-", "group-", "incident-line",
+)  # fmt: skip
 _CHANNEL = "C0ALERTS"
 
 
@@ -31,7 +36,9 @@ async def photograph(kinds: Sequence[Kind], looks: Sequence[str] = LOOKS) -> Non
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=installed, args=_ARGUMENTS)
         for look in looks:
-            chosen = [kind for kind in kinds if kind.large or (look == EVERY and not kind.name.startswith(_LINES))]
+            chosen = [
+                kind for kind in kinds if kind.large or (look == EVERY and not kind.name.startswith(_PLAIN))
+            ]
             for kind in chosen:
                 await _photograph(browser, kind, look)
         await browser.close()
@@ -47,7 +54,7 @@ async def _photograph(browser: Browser, kind: Kind, look: str) -> None:
             await client.chat_postMessage(channel=_CHANNEL, **found.payload())
         size = WIDTHS[width]
         page = await browser.new_page(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, timezone_id="UTC",
+            viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light", timezone_id="UTC",
             reduced_motion="reduce", is_mobile=width == "phone", has_touch=width == "phone",
         )  # fmt: skip
         await page.clock.set_fixed_time(LATER)

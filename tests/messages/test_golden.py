@@ -60,7 +60,9 @@ def test_the_top_level_text_alone_says_what_matters(name: str) -> None:
 def test_the_workspace_can_draw_every_emoji_there_is_in_a_message() -> None:
     """Not every machine has a font with emoji."""
     drawn = set(re.findall(r"(\w+): ", EMOJI.read_text("utf-8")))
-    used = {name for kind in CATALOGUE.values() for name in re.findall(r"(?<!\w):([a-z_]{3,}):", dumped(kind))}
+    used = {
+        name for kind in CATALOGUE.values() for name in re.findall(r"(?<!\w):([a-z_]{3,}):", dumped(kind))
+    }
     assert used <= drawn, used - drawn
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from bot.blocks.alert import AlertContext, render_alert, render_event
 from bot.blocks.held import render_held
 from bot.blocks.message import Message
-from bot.blocks.remedies import begun, exhausted, interrupted, not_again, offered, performed, recovered
+from bot.blocks.remedies import (
+    begun,
+    exhausted,
+    interrupted,
+    not_again,
+    offered,
+    performed,
+    recovered,
+    rehearsed,
+    still_failing,
+)
 from bot.blocks.remedies import refused as not_run
-from bot.blocks.remedies import rehearsed, still_failing
 from bot.domain.alert import EventKind, Status, acknowledge, expire, recover, resolve, silence
 from bot.domain.condition import compile_condition
 from bot.domain.incident import Standing
@@ -64,46 +74,79 @@ def _raised(s: Sample) -> Message:
 @kind("alert-mounts", "One check finds trouble in many places at once", render_alert,
       says=("P1 critical", "disks are nearly full"))  # fmt: skip
 def _mounts(s: Sample) -> Message:
-    mounts = s.many(50, lambda number: f"{s.text('/mnt/disk')}{number:02} {s.count(90 + number % 10)}% of 2 TB")
+    mounts = s.many(
+        50, lambda number: f"{s.text('/mnt/disk')}{number:02} {s.count(90 + number % 10)}% of 2 TB"
+    )
     found = alert(
-        s, title=s.text("50 disks are nearly full"), reason=s.text("worst is /mnt/disk09 with 99%: ") + ", ".join(mounts)
+        s,
+        title=s.text("50 disks are nearly full"),
+        reason=s.text("worst is /mnt/disk09 with 99%: ") + ", ".join(mounts),
     )
     return render_alert(found, _around())
 
 
-@kind("alert-acknowledged", "Somebody took it", render_alert, says=("P1 critical", "CPU at 97%", f"<@{ALEX}>", "`web-1`"))
+@kind(
+    "alert-acknowledged",
+    "Somebody took it",
+    render_alert,
+    says=("P1 critical", "CPU at 97%", f"<@{ALEX}>", "`web-1`"),
+)
 def _acknowledged(s: Sample) -> Message:
     taken = changed(acknowledge(alert(s), ALEX, s.text("looking at the importer"), LATER))
     return render_alert(taken, _around())
 
 
-@kind("alert-silenced", "Somebody silenced it", render_alert, says=("Silenced", "P1 critical", "CPU at 97%", "`web-1`"))
+@kind(
+    "alert-silenced",
+    "Somebody silenced it",
+    render_alert,
+    says=("Silenced", "P1 critical", "CPU at 97%", "`web-1`"),
+)
 def _silenced(s: Sample) -> Message:
     return render_alert(changed(silence(alert(s), ALEX, HOUR, s.text("deployment"), LATER)), _around())
 
 
-@kind("alert-resolved", "Somebody resolved it", render_alert, says=("Resolved", "CPU at 97%", "P1", "`web-1`"))
+@kind(
+    "alert-resolved", "Somebody resolved it", render_alert, says=("Resolved", "CPU at 97%", "P1", "`web-1`")
+)
 def _resolved(s: Sample) -> Message:
     done = changed(resolve(alert(s), SAM, s.text("restarted the importer"), LATER))
     return render_alert(done, _around())
 
 
-@kind("alert-recovered", "It is over by itself", render_alert, says=("Resolved", "CPU at 97%", "P1", "`web-1`"))
+@kind(
+    "alert-recovered", "It is over by itself", render_alert, says=("Resolved", "CPU at 97%", "P1", "`web-1`")
+)
 def _recovered(s: Sample) -> Message:
     return render_alert(recover(alert(s), s.text("cpu_percent 12"), LATER).alert, _around())
 
 
-@kind("alert-expired", "Nothing was heard of it for long", render_alert, says=("Expired", "CPU at 97%", "`web-1`"))
+@kind(
+    "alert-expired",
+    "Nothing was heard of it for long",
+    render_alert,
+    says=("Expired", "CPU at 97%", "`web-1`"),
+)
 def _expired(s: Sample) -> Message:
     return render_alert(changed(expire(alert(s), LATER)), _around())
 
 
-@kind("alert-flapping", "It goes back and forth", render_alert, says=("P1 critical", "CPU at 97%", "flapping", "`web-1`"))
+@kind(
+    "alert-flapping",
+    "It goes back and forth",
+    render_alert,
+    says=("P1 critical", "CPU at 97%", "flapping", "`web-1`"),
+)
 def _flapping(s: Sample) -> Message:
     return render_alert(alert(s, flapping="6 changes in 30 min"), _around())
 
 
-@kind("alert-held", "Something else explains it", render_alert, says=("P2 high", "Payments answer slowly", "`payments`"))
+@kind(
+    "alert-held",
+    "Something else explains it",
+    render_alert,
+    says=("P2 high", "Payments answer slowly", "`payments`"),
+)
 def _held(s: Sample) -> Message:
     return render_alert(alert(s, 2, held_by=s.text("database")), _around())
 
@@ -187,13 +230,19 @@ def _remedy_line(s: Sample, text: str, kind: EventKind = EventKind.REMEDY) -> Me
     return render_event(replace(event(s, kind, actor=None), text=text), alert(s))
 
 
-_STEPS = {
+_STEPS: dict[str, tuple[Callable[..., str], Callable[[Sample], str]]] = {
     "offered": (offered, lambda s: offered(_remedy(), s.text("systemctl restart importer"))),
     "begun": (begun, lambda s: begun(_remedy(), _attempt(s))),
-    "performed": (performed, lambda s: performed(_remedy(), s.text("exit code 0 in 2 s"), ok=True, checked_after=MINUTE)),
+    "performed": (
+        performed,
+        lambda s: performed(_remedy(), s.text("exit code 0 in 2 s"), ok=True, checked_after=MINUTE),
+    ),
     "interrupted": (interrupted, lambda s: interrupted(_remedy(), _attempt(s), MINUTE)),
     "recovered": (recovered, lambda s: recovered(_remedy(), _attempt(s), LATER, LATER)),
-    "still-failing": (still_failing, lambda s: still_failing(_remedy(), _attempt(s), s.text("cpu_percent 96"))),
+    "still-failing": (
+        still_failing,
+        lambda s: still_failing(_remedy(), _attempt(s), s.text("cpu_percent 96")),
+    ),
     "exhausted": (exhausted, lambda s: exhausted(_remedy(), _attempt(s), s.text("cpu_percent 96"))),
     "not-again": (not_again, lambda s: not_again(_remedy(), s.text("it was interrupted"))),
     "refused": (not_run, lambda s: not_run(_remedy(), s.text("2 attempts in 1 h are used up"))),

@@ -46,7 +46,12 @@ def _calm(s: Sample) -> Message:
     return render_overview(overview(s, checks=good, jobs=good[:1], alerts=[]))
 
 
-@kind("status-troubled", "The same while Tocsin itself cannot do something", render_overview, says=("Tocsin itself",))
+@kind(
+    "status-troubled",
+    "The same while Tocsin itself cannot do something",
+    render_overview,
+    says=("Tocsin itself",),
+)
 def _troubled(s: Sample) -> Message:
     troubles = s.many(1, lambda _: s.text("The database cannot be written: disk full"))
     return render_overview(overview(s, troubles=[*troubles, "Slack refused a post"]))
@@ -57,7 +62,9 @@ def _heartbeat(s: Sample) -> Message:
     return render_heartbeat(overview(s, alerts=alerts(s, 2)))
 
 
-@kind("status-check", "`/tocsin-status host`: one check", render_check, says=("host", "critical", "cpu_percent"))
+@kind(
+    "status-check", "`/tocsin-status host`: one check", render_check, says=("host", "critical", "cpu_percent")
+)
 def _check(s: Sample) -> Message:
     name = s.text("host")
     source = Source(kind=SourceKind.CHECK, name=name)
@@ -111,7 +118,9 @@ def _run(s: Sample, number: int) -> Run:
 def _logs(s: Sample) -> Message:
     runs = s.many(10, lambda number: _run(s, number))[:10]
     place = runs[-1].cursor if runs else None
-    return render_runs(RunPage(runs=runs, older=place, newer=place), RunFilter(job=s.text("parse_orders") or None), "tocsin")
+    return render_runs(
+        RunPage(runs=runs, older=place, newer=place), RunFilter(job=s.text("parse_orders") or None), "tocsin"
+    )
 
 
 @kind("logs-many", "The same, fifty at once", render_runs, says=("parse_orders",))
@@ -122,11 +131,18 @@ def _many_logs(s: Sample) -> Message:
 
 @kind("logs-none", "The same where no run fits", render_runs, says=("fit",))
 def _no_logs(s: Sample) -> Message:
-    wanted = RunFilter(job=s.text("parse_orders"), status=RunStatus.ERROR, since=NOON - DAY, texts=(s.text("disk full"),))
+    wanted = RunFilter(
+        job=s.text("parse_orders"), status=RunStatus.ERROR, since=NOON - DAY, texts=(s.text("disk full"),)
+    )
     return render_runs(RunPage(runs=[], older=None, newer=None), wanted, "tocsin")
 
 
-@kind("oncall", "`/tocsin oncall`: who is on call, who follows", render_oncall, says=("primary", "ethan", "nadia"))
+@kind(
+    "oncall",
+    "`/tocsin oncall`: who is on call, who follows",
+    render_oncall,
+    says=("primary", "ethan", "nadia"),
+)
 def _oncall(s: Sample) -> Message:
     duties = {
         f"{s.text('primary')}{number if number > 1 else ''}": Duty(
@@ -137,7 +153,12 @@ def _oncall(s: Sample) -> Message:
     return render_oncall({**duties, "manager": Duty(who="U0KIM")})
 
 
-@kind("patterns", "`/tocsin patterns 7d`: when and about what alerts came", render_patterns, says=("Shop", "7 days"))
+@kind(
+    "patterns",
+    "`/tocsin patterns 7d`: when and about what alerts came",
+    render_patterns,
+    says=("Shop", "7 days"),
+)
 def _patterns(s: Sample) -> Message:
     def episode(number: int) -> Episode:
         opened = NOON - number * 7 * HOUR
@@ -156,7 +177,9 @@ def _patterns(s: Sample) -> Message:
 def _thresholds(s: Sample) -> Message:
     def advice(number: int) -> Advice:
         about = Measured(
-            path=(f"{s.text(('host', 'payments')[(number - 1) % 2])}{number if s.words is not None else ''}",),
+            path=(
+                f"{s.text(('host', 'payments')[(number - 1) % 2])}{number if s.words is not None else ''}",
+            ),
             field=s.text(("cpu_percent", "latency_ms")[(number - 1) % 2]),
             limits=((Severity.HIGH, s.number(80.0)),),
         )
@@ -173,11 +196,21 @@ def _answering() -> Answering:
     settings = parse(b"name: Shop\ndatabase: 'sqlite:///:memory:'\n", "tocsin.yml", {}, tokens_needed=False)
     nobody: Any = None
     return Answering(
-        database=nobody, settings=settings, reporting=nobody, looking=nobody, explaining=nobody, clock=lambda: LATER
+        database=nobody,
+        settings=settings,
+        reporting=nobody,
+        looking=nobody,
+        explaining=nobody,
+        clock=lambda: LATER,
     )
 
 
-@kind("help", "`/tocsin help`: what can be asked, in examples", Answering.help, says=("You can ask me", "/tocsin-status"))
+@kind(
+    "help",
+    "`/tocsin help`: what can be asked, in examples",
+    Answering.help,
+    says=("You can ask me", "/tocsin-status"),
+)
 def _help(_s: Sample) -> Message:
     return _answering().help()
 

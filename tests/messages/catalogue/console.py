@@ -33,7 +33,7 @@ from checks.result import State
 from handlers.slack import overriding
 from handlers.slack.modals import Origin, details_modal, why_modal
 from tests.domain.findings import HOUR, MINUTE, NOON, check
-from tests.messages.catalogue.parts import ALEX, LATER, SAM, alert, alerts, diagnostics, event, overview
+from tests.messages.catalogue.parts import ALEX, LATER, SAM, alert, diagnostics, event, overview
 from tests.messages.catalogue.silences import silence
 from tests.messages.kinds import Sample, Window, kind
 
@@ -60,7 +60,12 @@ def _detail(s: Sample) -> AlertDetail:
     )  # fmt: skip
 
 
-@kind("details", "`/tocsin status 41`: everything about an alert", render_detail, says=("P1 critical", "CPU at 97%", "Timeline"))
+@kind(
+    "details",
+    "`/tocsin status 41`: everything about an alert",
+    render_detail,
+    says=("P1 critical", "CPU at 97%", "Timeline"),
+)
 def _details(s: Sample) -> Message:
     return render_detail(_detail(s))
 
@@ -73,10 +78,17 @@ def _window_details(s: Sample) -> Window:
 def _why(s: Sample) -> Why:
     question = Threshold(field=s.text("cpu_percent").strip() or "x", limit=s.number(80.0), bounded=True)
     rule = Rule(name=s.text("cpu_hot"), question=question, title="hot", failures=3)
-    return Why(alert=alert(s), now=LATER, rule=rule, events=s.many(2, lambda _: event(s, EventKind.ACKNOWLEDGED, "on it")))
+    return Why(
+        alert=alert(s),
+        now=LATER,
+        rule=rule,
+        events=s.many(2, lambda _: event(s, EventKind.ACKNOWLEDGED, "on it")),
+    )
 
 
-@kind("why", "`/tocsin why 41`: why an alert called somebody or kept silent", render_why, says=("CPU at 97%",))
+@kind(
+    "why", "`/tocsin why 41`: why an alert called somebody or kept silent", render_why, says=("CPU at 97%",)
+)
 def _render_why(s: Sample) -> Message:
     return render_why(_why(s))
 
@@ -89,8 +101,8 @@ def _window_why(s: Sample) -> Window:
 @kind("audit", "`/tocsin audit`: who did what", render_audit, says=("Audit", "CPU at 97%"))
 def _audit(s: Sample) -> Message:
     deeds = s.many(2, lambda number: Deed(
-        who=(ALEX, SAM)[number % 2], at=NOON, act="acknowledged", via=Via.SLACK, subject=s.text("CPU at 97%"), alert_id=41,
-        before=s.text("active"), after=s.text("acknowledged"), note=s.text("looking"),
+        who=(ALEX, SAM)[number % 2], at=NOON, act="acknowledged", via=Via.SLACK, subject=s.text("CPU at 97%"),
+        alert_id=41,        before=s.text("active"), after=s.text("acknowledged"), note=s.text("looking"),
     ))[:40]  # fmt: skip
     return render_audit(deeds, max(len(deeds), s.count(12)), "everything", None)
 
@@ -111,7 +123,9 @@ def _group(s: Sample) -> Message:
     members = [*members[:-1], replace(members[-1], status=Status.RESOLVED, closed_at=LATER)]
     counted = sorted(Counter((each.severity, standing_of(each, LATER)) for each in members).items())
     tallies = tuple(Tally(severity=each[0], standing=each[1], count=count) for each, count in counted)
-    state = GroupState(id=3, urgent=False, tallies=tallies, first=tuple(members[:100]), began_at=NOON, ended_at=None)
+    state = GroupState(
+        id=3, urgent=False, tallies=tallies, first=tuple(members[:100]), began_at=NOON, ended_at=None
+    )
     return render_group(state, LATER, "<!subteam^S0ONCALL>")
 
 
@@ -146,12 +160,22 @@ def _reverted(s: Sample) -> Message:
     return render_reverted(_back(s))
 
 
-@kind("setting-undone", "The message of the change, once it was taken back", render_undone, says=("took it back",))
+@kind(
+    "setting-undone",
+    "The message of the change, once it was taken back",
+    render_undone,
+    says=("took it back",),
+)
 def _undone(s: Sample) -> Message:
     return render_undone(_back(s))
 
 
-@kind("settings", "`/tocsin settings`: what differs from the file", render_overrides, says=("1 changed at run time",))
+@kind(
+    "settings",
+    "`/tocsin settings`: what differs from the file",
+    render_overrides,
+    says=("1 changed at run time",),
+)
 def _settings(s: Sample) -> Message:
     found = s.many(1, lambda number: _override(s, number))
     return render_overrides(found, {}, lambda each: (each.in_file, each.file_value), "tocsin")
@@ -170,4 +194,6 @@ def _yaml(s: Sample) -> Message:
 @kind("window-setting", "`/tocsin set`", overriding.window)
 def _window(s: Sample) -> Window:
     path = f"checks.{s.text('host')}.severity"[:200]
-    return overriding.window(path, "C0ALERTS", outside(s.text("`checks.host` is 80 now"), 300), s.text("high")[:200])
+    return overriding.window(
+        path, "C0ALERTS", outside(s.text("`checks.host` is 80 now"), 300), s.text("high")[:200]
+    )

@@ -58,7 +58,9 @@ def _card(s: Sample) -> Message:
     return render_view(CARD, whole(s, incident(s)), LATER)
 
 
-@kind("incident-card-closed", "The same once it is closed", render_card, says=("Closed after 1 h", "Payments"))
+@kind(
+    "incident-card-closed", "The same once it is closed", render_card, says=("Closed after 1 h", "Payments")
+)
 def _closed_card(s: Sample) -> Message:
     return render_view(CARD, whole(s, closed(s), over=True), NOON + HOUR)
 
@@ -78,7 +80,12 @@ def _ask_closed(s: Sample) -> Message:
     return render_view(ASK, whole(s, closed(s), over=True), LATER)
 
 
-@kind("incident-line", "What happens to one of its alerts", render_incident_line, says=("Alert #41 P1 CPU at 97%",))
+@kind(
+    "incident-line",
+    "What happens to one of its alerts",
+    render_incident_line,
+    says=("Alert #41 P1 CPU at 97%",),
+)
 def _line(s: Sample) -> Message:
     return render_incident_line(event(s, EventKind.ACKNOWLEDGED, "looking at the importer"), alert(s))
 
@@ -93,12 +100,19 @@ def _runbook(s: Sample) -> Message:
     return render_runbook(alert(s))
 
 
-@kind("incident-report", "Its end, in its channel", render_report, says=("Report of incident #7", "Root cause"))
+@kind(
+    "incident-report", "Its end, in its channel", render_report, says=("Report of incident #7", "Root cause")
+)
 def _report(s: Sample) -> Message:
     return render_report(whole(s, closed(s), over=True), "tocsin")
 
 
-@kind("incident-outcome", "Its end, in the channels of its alerts", render_outcome, says=("closed after 1 h", "Root cause"))
+@kind(
+    "incident-outcome",
+    "Its end, in the channels of its alerts",
+    render_outcome,
+    says=("closed after 1 h", "Root cause"),
+)
 def _outcome(s: Sample) -> Message:
     return render_outcome(whole(s, closed(s), over=True), "tocsin")
 
@@ -106,7 +120,9 @@ def _outcome(s: Sample) -> Message:
 @kind("incident-list", "`/tocsin incident list`", render_list, says=("1 open", "Payments answer slowly"))
 def _list(s: Sample) -> Message:
     return render_list(
-        s.many(1, lambda number: incident(s, 6 + number)), s.many(2, lambda number: closed(s, number)), "tocsin"
+        s.many(1, lambda number: incident(s, 6 + number)),
+        s.many(2, lambda number: closed(s, number)),
+        "tocsin",
     )
 
 

@@ -44,7 +44,12 @@ def alert(s: Sample, number: int = 1, **parts: Any) -> Alert:
             "reason": s.text("cpu_percent 97 is over its threshold of 80 (P1 above 95), exceeded by 21.3%"),
             "fields": {"cpu_percent": s.number(97.0), "affected_users": s.number(1234)},
             "recommendations": tuple(
-                s.many(2, lambda step: s.text(("See what runs: `top -o %CPU`", "Check what was deployed")[step % 2]))
+                s.many(
+                    2,
+                    lambda step: s.text(
+                        ("See what runs: `top -o %CPU`", "Check what was deployed")[step % 2]
+                    ),
+                )
             ),
             "runbook": s.text("https://wiki.example.com/runbooks/cpu"),
             **parts,
@@ -59,16 +64,16 @@ def alerts(s: Sample, usual: int = 3) -> list[Alert]:
 
 def diagnostics(s: Sample) -> tuple[Diagnostic, ...]:
     text = "  PID USER   %CPU COMMAND\n 4711 shop   88.2 importer --all\n 1203 shop    6.1 python app.py"
-    return tuple(
-        s.many(1, lambda _: Diagnostic(title=s.text("The busiest processes"), text=s.text(text)))
-    )
+    return tuple(s.many(1, lambda _: Diagnostic(title=s.text("The busiest processes"), text=s.text(text))))
 
 
 def event(s: Sample, kind: EventKind, usual: str = "", actor: str | None = ALEX) -> Event:
     return Event(kind=kind, at=LATER, text=s.text(usual), actor=actor)
 
 
-def standing(s: Sample, name: str, state: State, summary: str, kind: SourceKind = SourceKind.CHECK) -> Standing:
+def standing(
+    s: Sample, name: str, state: State, summary: str, kind: SourceKind = SourceKind.CHECK
+) -> Standing:
     return Standing(
         source=Source(kind=kind, name=name),
         resource=name,

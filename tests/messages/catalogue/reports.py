@@ -35,7 +35,9 @@ def digest(s: Sample) -> Digest:
         name=s.text("Shop"), start=start, end=start + DAY,
         sections=s.many(1, lambda _: (
             s.text("Data pipeline"),
-            s.many(3, lambda number: Figure(label=s.text(_FIGURES[number % 3][0]), value=s.text(_FIGURES[number % 3][1]))),
+            s.many(3, lambda number: Figure(
+                label=s.text(_FIGURES[number % 3][0]), value=s.text(_FIGURES[number % 3][1])
+            )),
         )),
         alerts=AlertFigures(
             total=s.count(4), by_severity=dict(zip(Severity, (s.count(1), 0, s.count(3), 0), strict=True)),
@@ -61,7 +63,9 @@ def _digest(s: Sample) -> Message:
     return render_digest(digest(s), ZoneInfo("America/Los_Angeles"))
 
 
-@kind("readiness", "A group of checks, before a release", render_readiness, says=("Release", "FAIL", "payments"))
+@kind(
+    "readiness", "A group of checks, before a release", render_readiness, says=("Release", "FAIL", "payments")
+)
 def _readiness(s: Sample) -> Message:
     known = (
         ("database", State.OK, "12 connections", 3.2),
@@ -78,12 +82,22 @@ def _readiness(s: Sample) -> Message:
     return render_readiness(s.text("Release"), lines, LATER)
 
 
-@kind("unknown-job", "A job reports that the configuration does not know", render_unknown_job, says=("parse_orders",))
+@kind(
+    "unknown-job",
+    "A job reports that the configuration does not know",
+    render_unknown_job,
+    says=("parse_orders",),
+)
 def _unknown_job(s: Sample) -> Message:
     return render_unknown_job(s.text("parse_orders"), s.text("SUCCESS in 41 s"))
 
 
-@kind("run-log-unreadable", "A log of runs cannot be read", render_unreadable, says=("cannot read", "runs.jsonl"))
+@kind(
+    "run-log-unreadable",
+    "A log of runs cannot be read",
+    render_unreadable,
+    says=("cannot read", "runs.jsonl"),
+)
 def _unreadable(s: Sample) -> Message:
     return render_unreadable(s.text("/var/log/shop/runs.jsonl"), s.text("permission denied"))
 
@@ -107,7 +121,12 @@ def _checkin(s: Sample) -> Message:
     )  # fmt: skip
 
 
-@kind("checkin-turned-wrong", "Something went wrong after the check-in", render_turned_wrong, says=("Morning", "payments"))
+@kind(
+    "checkin-turned-wrong",
+    "Something went wrong after the check-in",
+    render_turned_wrong,
+    says=("Morning", "payments"),
+)
 def _turned_wrong(s: Sample) -> Message:
     return render_turned_wrong(
         s.text("Morning"), s.many(1, lambda number: _checked(s, number + 1)), LATER, f"<@{KIM}>"
@@ -115,11 +134,18 @@ def _turned_wrong(s: Sample) -> Message:
 
 
 def _checked(s: Sample, number: int) -> CheckinLine:
-    name, state = (("database", State.OK), ("payments", State.CRITICAL), ("orders.csv", State.PENDING))[(number - 1) % 3]
+    name, state = (("database", State.OK), ("payments", State.CRITICAL), ("orders.csv", State.PENDING))[
+        (number - 1) % 3
+    ]
     return CheckinLine(name=s.text(name), state=state, summary=s.text("as expected"), at=LATER - DAY / 360)
 
 
-@kind("checklist", "What people tick every day", render_checklist, says=("Daily", "Look at the orders", f"<@{SAM}>"))
+@kind(
+    "checklist",
+    "What people tick every day",
+    render_checklist,
+    says=("Daily", "Look at the orders", f"<@{SAM}>"),
+)
 def _checklist(s: Sample) -> Message:
     tasks = s.many(2, lambda number: s.text(("Look at the orders", "Call the warehouse")[number % 2]))[:50]
     ticks = {0: (SAM, LATER)} if tasks else {}
@@ -138,7 +164,9 @@ def _drill(s: Sample) -> Message:
             return Arrival(place=s.text("slack #alerts"), after=DAY / 86400, is_over=True)
         return Arrival(place=s.text("email"), error=s.text("refused"), is_over=True)
 
-    return render_drill(3, s.text("Route 1"), ALEX, LATER, s.many(2, arrival), s.many(0, lambda _: s.text("a note")))
+    return render_drill(
+        3, s.text("Route 1"), ALEX, LATER, s.many(2, arrival), s.many(0, lambda _: s.text("a note"))
+    )
 
 
 @kind("sla", "The month against its objectives", render_sla, says=("October 2026", "Uptime", "99.95%"))

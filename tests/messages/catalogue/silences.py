@@ -31,10 +31,14 @@ def silence(s: Sample, number: int = 3) -> Silence:
 
 def coverage(s: Sample) -> Coverage:
     sources = s.many(2, lambda number: Source(kind=SourceKind.CHECK, name=f"{s.text('host')}{number}"))
-    return Coverage(open=tuple(alerts(s, 1)), sources=tuple(sources), total=max(12, len(sources)), critical=True)
+    return Coverage(
+        open=tuple(alerts(s, 1)), sources=tuple(sources), total=max(12, len(sources)), critical=True
+    )
 
 
-@kind("silence-made", "Somebody silenced something: what the channel is told", render_made, says=("deployment",))
+@kind(
+    "silence-made", "Somebody silenced something: what the channel is told", render_made, says=("deployment",)
+)
 def _made(s: Sample) -> Message:
     return render_made(silence(s), coverage(s))
 
@@ -44,7 +48,12 @@ def _answer(s: Sample) -> Message:
     return render_answer(silence(s), coverage(s))
 
 
-@kind("silence-everything", "The same where nothing would be told any more", render_answer, says=("Nothing at all",))
+@kind(
+    "silence-everything",
+    "The same where nothing would be told any more",
+    render_answer,
+    says=("Nothing at all",),
+)
 def _everything(s: Sample) -> Message:
     return render_answer(silence(s), replace(coverage(s), total=max(2, len(coverage(s).sources)), sources=tuple(
         Source(kind=SourceKind.CHECK, name=f"{s.text('host')}{number}")
@@ -62,7 +71,12 @@ def _ended(s: Sample) -> Message:
     return render_changed(replace(silence(s), ended_at=LATER, ended_by=SAM), SAM)
 
 
-@kind("silences", "`/tocsin silences`: what holds, what comes", render_list, says=("2 active", "deployment", "Nightly"))
+@kind(
+    "silences",
+    "`/tocsin silences`: what holds, what comes",
+    render_list,
+    says=("2 active", "deployment", "Nightly"),
+)
 def _list(s: Sample) -> Message:
     timetable = Timetable(name=s.text("Nightly maintenance"), match="true", reason=s.text("backups"))
     window = Window(starts_at=NOON + DAY, ends_at=NOON + DAY + HOUR)
@@ -78,6 +92,6 @@ def _warning(s: Sample) -> Message:
 
 @kind("silence-after", "What it kept quiet, once it is over", render_after, says=("has ended", "CPU at 97%"))
 def _after(s: Sample) -> Message:
-    first, *rest = alerts(s, 3) or [None]
-    hidden = [first, *(replace(each, status=Status.RESOLVED, closed_at=LATER) for each in rest if each)]
-    return render_after(silence(s), [each for each in hidden if each is not None], NOON + 2 * HOUR)
+    found = alerts(s, 3)
+    over = [replace(each, status=Status.RESOLVED, closed_at=LATER) for each in found[1:]]
+    return render_after(silence(s), [*found[:1], *over], NOON + 2 * HOUR)
