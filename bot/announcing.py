@@ -88,7 +88,10 @@ class Announcer:
         A `loud` one names `mentions`, and of a P1 or P2, or a recovery that failed, it shows in the channel as well.
         Where a group's message stands for the alert only loud lines and a new P1 go into its thread; its list
         shows the rest.
+        Beside Slack there are no threads: there only an escalation is a line, the rest follows from the alert's state.
         """
+        if not place.is_slack and event.kind is not EventKind.ESCALATED:
+            return False
         lane = lane_of(place)
         if place.incident is not None:
             return await self._add_incident_line(connection, alert, event, place, key, now, mentions)
@@ -175,6 +178,8 @@ class Announcer:
         is_new: bool = False,
     ) -> None:
         for place in places:
+            if not place.is_slack and not urgent:
+                continue  # nothing is edited there, and a count is no news
             await outbox.mark_stale(
                 self.database,
                 connection,

@@ -20,6 +20,7 @@ from bot import checkins, checklists, drills
 from bot.alerting import Alerting
 from bot.announcing import Announcer
 from bot.channels.emergency import Emergency
+from bot.channels.outlets import Outlets, critical_only
 from bot.channels.rooms import Rooms
 from bot.channels.slack import SlackDestination
 from bot.checkins import Checkins
@@ -32,6 +33,7 @@ from bot.domain.alert import Alert
 from bot.domain.clock import Clock, system_clock
 from bot.drills import Drills
 from bot.escalating import Escalating
+from bot.fallback import Fallback
 from bot.following.following import Following
 from bot.grouping import Grouping
 from bot.incident_steps import IncidentSteps
@@ -40,6 +42,7 @@ from bot.measuring import shares_of
 from bot.monitoring import Monitoring
 from bot.notifier import Notifier
 from bot.occasions import ScheduledMessages
+from bot.outward import Outward
 from bot.overriding import Overriding
 from bot.performing import Performer
 from bot.pinging import Pinging
@@ -107,14 +110,26 @@ class Tocsin:
         self.database = Database(settings.database)
         self._cards: dict[str, Card] = {}
         rotations = rotations_of(settings)
+        self.outlets = Outlets(settings.destinations, clock=clock, system=settings.name)
+        sparing = critical_only(settings.destinations)
+        plan = plan_of(settings, deliverable=frozenset(self.outlets.by_name), critical_only=sparing)
         self.present = Present.of(settings)
         known, mask = remedies_of(settings), masker_of(settings)
         remedy_plan = RemedyPlan(database=self.database, remedies=known, mask=mask)
         self.announcer = Announcer(
             database=self.database,
             channel=slack.channel,
-            plan=plan_of(settings),
+            plan=plan,
             follow=remedy_plan.follow,
+        )
+        self.outward = Outward(
+            database=self.database,
+            clock=clock,
+            zone=settings.timezone,
+            system=settings.name,
+            channel=slack.channel,
+            outlets=self.outlets.by_name,
+            people={ids[0]: name for name, ids in settings.people.items() if len(ids) == 1},
         )
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_SLACK_TIMEOUT))
         self.client = AsyncWebClient(
@@ -137,7 +152,19 @@ class Tocsin:
             prefix=slack.command_prefix,
             gathering=_GATHERING,
             owner=owner,
+            outward=self.outward,
             cards=self._cards,
+        )
+        self.fallback = Fallback(
+            database=self.database,
+            clock=clock,
+            wake=self.notifier.wake,
+            silent_since=lambda: self.notifier.silent_since,
+            zone=settings.timezone,
+            names=tuple(
+                name for name, each in settings.destinations.items() if each.enabled and each.fallback
+            ),
+            critical_only=sparing,
         )
         book = SilenceBook(database=self.database, timetables=timetables_of(settings))
         self.silencing = Silencing(
@@ -429,6 +456,7 @@ class Tocsin:
     async def start(self) -> None:
         """Open the database, listen, and begin. Raises DatabaseUnusable, AddressUnusable."""
         self._resources.push_async_callback(self._session.close)
+        self._resources.push_async_callback(self.outlets.close)
         self._resources.push_async_callback(self.database.close)
         self.database.hold_alone()
         await upgrade(self.database)
@@ -437,6 +465,7 @@ class Tocsin:
                 await outbox.release_all(connection)
                 await incident_queries.release_steps(connection)
                 await remedies.interrupt_all(connection, self.clock())
+        await self.outward.begin()
         async with self.database.snapshot() as connection:
             self.slack.remember(await outbox.channels(connection, "slack"))
         await self.overriding.load()
@@ -448,6 +477,7 @@ class Tocsin:
         self.scheduler.add_tick("alerts", self.alerting.tick)
         self.scheduler.add_tick("settings", self.overriding.tick)
         self.scheduler.add_tick("escalations", self.escalating.tick)
+        self.scheduler.add_tick("fallback", self.fallback.tick)
         self.scheduler.add_tick("incidents", self.incidents.tick)
         self.scheduler.add_tick("jobs", self.watch.tick)
         self.scheduler.add_tick("remedies", self.remedying.tick)

@@ -70,7 +70,7 @@ def configure_logs(level: str = "INFO", *, stream: TextIO | None = None, secrets
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # bot.scheduler tells of what it skips
-    for noisy in ("httpx", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
+    for noisy in ("httpx", "httpcore", "slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.getLogger("slack_bolt.AsyncApp").addFilter(_is_news)
 

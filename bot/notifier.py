@@ -21,7 +21,9 @@ from bot import failpoint
 from bot.channels.delivery import DeliveryFailed, Destination, Failure, Posted
 from bot.domain.alert import Alert
 from bot.domain.clock import Clock
+from bot.domain.route import SLACK
 from bot.gathering import Gathered, first_waits_since, gather, gather_lines
+from bot.outward import Outward
 from bot.pacing import TokenBucket
 from bot.rendering import Card, Delivery, Mentioner, Rendering
 from storage import groups, outbox
@@ -94,6 +96,7 @@ class Notifier:
         mention: Mentioner,
         owner: str,
         zone: ZoneInfo = UTC,
+        outward: Outward | None = None,
         cards: Mapping[str, Card] | None = None,
         changed: Callable[[Alert], tuple[str, ...]] = lambda _alert: (),
         prefix: str = "tocsin",
@@ -119,10 +122,24 @@ class Notifier:
         self._working: dict[Lane, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
-        self.trouble: str | None = None
-        """Why nothing can be delivered at present, or None."""
+        self._outward = outward
+        self._troubles: dict[str, str] = {}
+        self._silent: dict[Lane, datetime] = {}
+
         self.on_wake: Callable[[], None] = lambda: None
         """Called whenever something was committed that may be seen."""
+
+    @property
+    def silent_since(self) -> datetime | None:
+        """Since when a channel of Slack cannot be reached in which something waits, or None."""
+        return min(self._silent.values(), default=None)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why something cannot be delivered at present, or None."""
+        if (found := self._troubles.get(SLACK)) is not None:
+            return found
+        return next((f"{name}: {reason}" for name, reason in self._troubles.items()), None)
 
     def wake(self) -> None:
         """There may be something to deliver."""
@@ -191,7 +208,7 @@ class Notifier:
         pace = self._pace(lane)
         try:
             while not self._stopping and pace.ready_at(now := self._clock()) <= now:
-                if pace.suspect and not await self._answers(lane):
+                if pace.suspect and lane.destination in self._destinations and not await self._answers(lane):
                     return
                 found, entry = await self._claim(lane, now)
                 if found is not Gathered.NOTHING:
@@ -199,9 +216,13 @@ class Notifier:
                 if found is Gathered.MORE:
                     continue
                 if entry is None:
+                    self._silent.pop(lane, None)
                     return
                 failpoint.reach("after_claim")
-                await self._deliver(entry)
+                if lane.destination in self._destinations:
+                    await self._deliver(entry)
+                else:
+                    await self._tell(entry)
         except (DatabaseError, OSError) as error:
             log.error("delivery_not_recorded", channel=lane.channel, reason=str(error))
             pace.rest_until = self._clock() + _FIRST_RETRY
@@ -275,13 +296,38 @@ class Notifier:
         await self._record(entry, sent)
         failpoint.reach("after_record")
         await self._lane_works(entry.lane)
-        if self.trouble is not None:
-            log.info("delivery_works_again")
-            self.trouble = None
+
+    async def _tell(self, entry: Entry) -> None:
+        """Deliver an entry to a destination beside Slack, which edits nothing and is asked for nothing."""
+        assert self._outward is not None
+        dispatch = await self._outward.dispatch(entry)
+        if dispatch is None:
+            await self._outward.nothing_to_say(entry)
+            self._troubles.pop(entry.lane.destination, None)
+            return
+        self._pace(entry.lane).posts.take(self._clock())
+        failpoint.reach("before_post")
+        try:
+            await self._outward.outlets[entry.lane.destination].tell(dispatch.letter, dispatch.key)
+        except DeliveryFailed as failed:
+            if failed.failure in (Failure.FOR_GOOD, Failure.CONTENT):
+                self._report(entry.key, entry.lane, failed)
+                await self._outward.refused(entry, dispatch, failed)
+            else:
+                await self._failed(entry, None, failed)
+            return
+        failpoint.reach("after_post")
+        await self._outward.sent(entry, dispatch)
+        failpoint.reach("after_record")
+        await self._lane_works(entry.lane)
 
     async def _lane_works(self, lane: Lane) -> None:
         """Let what waited for this lane to work again wait no longer."""
+        self._silent.pop(lane, None)
+        if self._troubles.pop(lane.destination, None) is not None:
+            log.info("delivery_works_again", destination=lane.destination)
         pace = self._pace(lane)
+        pace.suspect = False
         if pace.failures:
             pace.failures = 0
             async with self._database.transaction() as connection:
@@ -370,7 +416,7 @@ class Notifier:
             broadcast=delivery.broadcast,
         )
 
-    async def _failed(self, entry: Entry, delivery: Delivery, failed: DeliveryFailed) -> None:
+    async def _failed(self, entry: Entry, delivery: Delivery | None, failed: DeliveryFailed) -> None:
         """Decide what a failure means for the entry and for its lane."""
         now, pace = self._clock(), self._pace(entry.lane)
         wait = _backoff(entry.attempts - 1, _SLOWEST_RETRY)
@@ -381,7 +427,7 @@ class Notifier:
                 async with self._database.transaction() as connection:
                     await outbox.bury(connection, entry, failed.reason)
                 return
-            case Failure.GONE:
+            case Failure.GONE if delivery is not None:
                 await self._post_anew(entry, delivery)
                 return
             case Failure.NO_CHANNEL if entry.payload.get("only_here"):
@@ -389,7 +435,7 @@ class Notifier:
                 async with self._database.transaction() as connection:
                     await outbox.bury(connection, entry, failed.reason)
                 return
-            case Failure.NO_CHANNEL if delivery.existing is not None:
+            case Failure.NO_CHANNEL if delivery is not None and delivery.existing is not None:
                 await self._post_anew(entry, delivery)  # its channel was archived, deleted or closed to us
                 return
             case Failure.NO_CHANNEL if entry.lane.channel != self._default_channel:
@@ -431,12 +477,16 @@ class Notifier:
         log.warning(
             "delivery_failed",
             key=key,
+            destination=lane.destination,
             channel=lane.channel,
             failure=failed.failure.value,
             reason=failed.reason,
             remedy=failed.remedy,
         )
-        self.trouble = f"{failed.reason}; {failed.remedy}" if failed.remedy else failed.reason
+        reason = f"{failed.reason}; {failed.remedy}" if failed.remedy else failed.reason
+        self._troubles[lane.destination] = reason
+        if lane.destination == SLACK:
+            self._silent.setdefault(lane, self._clock())
 
 
 def _backoff(failures: int, longest: timedelta) -> timedelta:

@@ -201,7 +201,7 @@ class Rendering:
             return await self._together(entry, alert, root)
         event = event_of(entry.payload["event"])
         wanted = entry.payload.get("loud", event.kind is EventKind.REOPENED)
-        loud = bool(wanted) and _is_loud(event, alert, self.clock())
+        loud = bool(wanted) and is_loud(event, alert, self.clock())
         names = entry.payload.get("mentions", mention_names(alert.firing.mention))
         broadcast = entry.payload.get("broadcast", alert.severity <= Severity.HIGH)
         message = render_event(event, alert, self.mention(names) if loud else "", story)
@@ -261,7 +261,7 @@ def _names_in(told: Told, entry: Entry, alert: Alert) -> Sequence[str]:
     return place.mentions
 
 
-def _is_loud(event: Event, alert: Alert, now: datetime) -> bool:
+def is_loud(event: Event, alert: Alert, now: datetime) -> bool:
     """Whether a line is to reach people, since its problem still needs somebody and may be heard."""
     if alert.is_silenced(now) or alert.firing.held_by is not None:
         return False

@@ -84,12 +84,16 @@ async def mark_stale(
     now: datetime,
     due_at: datetime,
     only_here: bool = False,
+    note: str | None = None,
 ) -> None:
     """Say that an alert's view must be made true again, at the latest by `due_at`.
 
-    With `only_here` it is let go of when its channel can be posted to no longer.
+    With `only_here` it is let go of when its channel can be posted to no longer. A `note` says why a place is told
+    that was not meant to be; kept only where nothing was marked before.
     """
-    payload = {"channel": lane.channel, **({"only_here": True} if only_here else {})}
+    payload: dict[str, Any] = {"channel": lane.channel}
+    payload |= {"only_here": True} if only_here else {}
+    payload |= {"note": note} if note else {}
     key = view_key(alert_id, lane)
     await mark_view(database, connection, key=key, lane=lane, payload=payload, priority=priority, now=now,
                     due_at=due_at, alert_id=alert_id)  # fmt: skip
@@ -297,9 +301,15 @@ async def claim(connection: AsyncConnection, lane: Lane, owner: str, now: dateti
 
 
 async def record(
-    database: Database, connection: AsyncConnection, entry: Entry, sent: Sent | None, now: datetime
+    database: Database,
+    connection: AsyncConnection,
+    entry: Entry,
+    sent: Sent | None,
+    now: datetime,
+    *,
+    more: bool = False,
 ) -> None:
-    """An entry was delivered. It stays pending when its view went stale again meanwhile."""
+    """An entry was delivered. It stays pending when its view went stale again meanwhile, or `more` is to be told."""
     if sent is not None:
         values = {
             "alert_id": sent.alert_id,
@@ -310,7 +320,7 @@ async def record(
         }
         statement = database.insert(messages).values(key=sent.key, posted_at=now, **values)
         await connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
-    fresh = outbox.c.generation == entry.generation
+    fresh = outbox.c.generation == (-1 if more else entry.generation)
     await connection.execute(
         sa.update(outbox)
         .where(outbox.c.id == entry.id)
@@ -429,7 +439,11 @@ async def doubt_view(connection: AsyncConnection, alert_id: int) -> None:
     """Somebody saw a message that was not true: let the next delivery write it again, whatever it showed."""
     await connection.execute(
         sa.update(messages)
-        .where(messages.c.alert_id == alert_id, messages.c.key.like("alert:%"))
+        .where(
+            messages.c.alert_id == alert_id,
+            messages.c.destination == "slack",
+            messages.c.key.like("alert:%"),
+        )
         .values(shown="")
     )
 

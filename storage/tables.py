@@ -343,6 +343,13 @@ messages = _table(
     sa.Index("ix_messages_posted_at", "posted_at"),
 )
 
+destination_troubles = _table(
+    "destination_troubles",  # destinations that refuse for good, of which Slack was told once
+    sa.Column("destination", sa.String(100), primary_key=True),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
+
 cursors = _table(
     "cursors",  # how far each followed log of runs is read; `item` is one file of it, or empty for the whole
     sa.Column("log", sa.String(64), primary_key=True),

@@ -19,6 +19,9 @@ class Failure(Enum):
     AMBIGUOUS = "ambiguous"  # it may have been posted; ask before trying again
     UNUSABLE = "unusable"  # the destination itself cannot be used: token, scope
     NO_CHANNEL = "no channel"  # this channel cannot be posted to; another may
+    FOR_GOOD = (
+        "for good"  # nothing was posted, nor will be before somebody changes the configuration there or here
+    )
     CONTENT = "content"  # this content is never accepted
     UNREADABLE = "unreadable"  # nobody can find out whether it was posted
     GONE = "gone"  # the message to edit stands there no more

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from bot.config import moments as moment
 from bot.config import references as ref
 from bot.config import scalars as scalar
+from bot.config.addresses import AddressMistake, Way, way_of
 from bot.config.probing import Alerting
 from bot.config.section import Address, OptionalSecret, Secret, Section
 from bot.domain.template import placeholders
@@ -44,13 +45,29 @@ class Destination(Section):
     """Another place alerts are told: one of `url`, `sentry` and `webhook`. An empty one is off."""
 
     url: Address = Field(
-        default=None, description="an Apprise address: mailto://, discord://, pagerduty://, msteams:// …"
+        default=None,
+        description="an Apprise address: mailto://, discord://, pagerduty://, gchat://, workflows:// for Teams …",
     )
     sentry: Address = Field(default=None, description="a Sentry DSN")
     webhook: Address = Field(default=None, description="an address that is sent each alert as JSON")
     headers: Mapping[str, Secret] = Field(default={}, description="headers of the webhook's requests")
     secret: OptionalSecret = Field(default=None, description="signs the webhook's requests")
     fallback: bool = Field(default=False, description="told when Slack cannot be reached")
+
+    @field_validator("url", "sentry", "webhook")
+    @classmethod
+    def _leads_somewhere(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is not None and value.get_secret_value():
+            try:
+                way_of(info.field_name or "", value.get_secret_value())
+            except AddressMistake as mistake:
+                raise ref.refuse(mistake.message, mistake.suggestion, discreet=True) from None
+        return value
+
+    @property
+    def way(self) -> Way:
+        """What its address leads to; only for one that is enabled."""
+        return way_of(self.kind, self.address)
 
     @property
     def kind(self) -> Literal["url", "sentry", "webhook"]:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from bot.config.mistake import Mistake
 from bot.config.settings import Settings
 
-_SECTIONS = {
-    "destinations": "what routes send to them alone is told in Slack instead",
-}
-
 
 def not_yet(settings: Settings) -> tuple[Mistake, ...]:
     """A warning for each part that is read and checked but has no effect, with what happens instead."""
-    found = [(name, what) for name, what in _SECTIONS.items() if getattr(settings, name)]
+    found: list[tuple[str, str]] = []
     if settings.metrics.influxdb is not None or settings.metrics.measurements:
         found.append(("metrics", "nothing is sent"))
     if settings.dashboard.panels:

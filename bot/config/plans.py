@@ -15,13 +15,22 @@ from bot.domain.plan import Plan
 from bot.domain.quiet import QuietHours
 
 
-def plan_of(settings: Settings, *, deliverable: frozenset[str] = frozenset()) -> Plan:
-    """What the file says of who is told. `deliverable` are the destinations that something can be sent to."""
+def plan_of(
+    settings: Settings,
+    *,
+    deliverable: frozenset[str] = frozenset(),
+    critical_only: frozenset[str] = frozenset(),
+) -> Plan:
+    """What the file says of who is told. `deliverable` are the destinations that something can be sent to.
+
+    Those of them in `critical_only` take lesser alerts only from a route that asks for it.
+    """
     return Plan(
         channel=settings.slack.channel,
         routes=tuple(_route(each) for each in settings.routes),
         policies={name: _policy(name, each) for name, each in settings.escalation.items()},
         quiet_hours=tuple(_quiet(each, settings) for each in settings.quiet_hours),
+        critical_only=critical_only,
         deliverable=frozenset(
             name for name in deliverable if (found := settings.destinations.get(name)) and found.enabled
         ),

@@ -14,13 +14,17 @@ from bot.domain.route import Route, Routing, Targets, route
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`channel` is Slack's default one; `deliverable` are the destinations beside Slack that can be sent to."""
+    """`channel` is Slack's default one; `deliverable` are the destinations beside Slack that can be sent to.
+
+    `critical_only` are those of them that a route without a condition means for critical alerts alone.
+    """
 
     channel: str
     routes: tuple[Route, ...] = ()
     policies: Mapping[str, Policy] = field(default_factory=dict)
     quiet_hours: tuple[QuietHours, ...] = ()
     deliverable: frozenset[str] = frozenset()
+    critical_only: frozenset[str] = frozenset()
 
     def route(self, alert: Alert, now: datetime) -> Routing:
         """Where an alert goes, and why."""
@@ -29,6 +33,7 @@ class Plan:
             self.routes,
             channel=self.channel,
             deliverable=self.deliverable,
+            critical_only=self.critical_only,
             respond_within={name: policy.respond_within for name, policy in self.policies.items()},
             quiet_hours=self.quiet_hours,
             now=now,

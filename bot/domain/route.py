@@ -11,7 +11,7 @@ from bot.domain.alert import Alert
 from bot.domain.alert_names import names_of
 from bot.domain.condition import Condition, ConditionError, Outcome
 from bot.domain.quiet import QuietHours, quiet_until
-from bot.domain.severity import RESPONSE_TIME
+from bot.domain.severity import RESPONSE_TIME, Severity
 
 SLACK, DIGEST = "slack", "digest"
 """Targets that are always there: the alert's own channel, and not being told before the digest."""
@@ -98,6 +98,7 @@ def route(
     *,
     channel: str,
     deliverable: Collection[str] = (),
+    critical_only: Collection[str] = (),
     respond_within: Mapping[str, timedelta | None] | None = None,
     quiet_hours: Sequence[QuietHours] = (),
     now: datetime,
@@ -105,9 +106,11 @@ def route(
     """Where an alert goes by the routes in their order; to `channel` of Slack when none takes it.
 
     `channel` is the default one, which the alert's own replaces. `deliverable` are the destinations beside Slack
-    that can be sent to, and `respond_within` what each escalation expects.
+    that can be sent to, and `respond_within` what each escalation expects. A route without a condition means
+    those of `critical_only` for critical alerts alone, unless it names nothing else.
     """
     taken, reasons = _matching(alert, routes)
+    taken, spared = _sparing(taken, alert.severity, critical_only)
     targets = Targets(slack=alert.firing.channel or channel, deliverable=deliverable)
     if not taken:
         taken = [Route(to=(SLACK,))]
@@ -124,7 +127,7 @@ def route(
     routing = Routing(
         targets=tuple(dict.fromkeys(target for each in taken for target in each.to)),
         places=tuple(places),
-        reasons=(*reasons, *_about_lost(lost, instead_of), *_about_places(places)),
+        reasons=(*reasons, *spared, *_about_lost(lost, instead_of), *_about_places(places)),
         escalation=escalation,
         respond_within=expected,
         instead_of=instead_of,
@@ -146,6 +149,28 @@ def _matching(alert: Alert, routes: Sequence[Route]) -> tuple[list[Route], list[
             if not each.goes_on:
                 break
     return taken, reasons
+
+
+def _sparing(
+    taken: Sequence[Route], severity: Severity, critical_only: Collection[str]
+) -> tuple[list[Route], list[str]]:
+    """The routes without the places that are not meant for an alert of this severity, and which those are."""
+    if severity is Severity.CRITICAL or not critical_only:
+        return list(taken), []
+    found: list[Route] = []
+    left_out: dict[str, None] = {}
+    for each in taken:
+        kept = tuple(target for target in each.to if target not in critical_only)
+        if each.condition is None and kept and kept != each.to:
+            left_out |= dict.fromkeys(target for target in each.to if target in critical_only)
+            each = replace(each, to=kept)
+        found.append(each)
+    why = (
+        [f"{', '.join(left_out)} takes critical alerts, and others where a match asks for it"]
+        if left_out
+        else []
+    )
+    return found, why
 
 
 def _matches(each: Route, names: Mapping[str, Any]) -> tuple[bool, str]:

@@ -7,10 +7,9 @@ from tests.config.reading import read
 
 
 def test_a_section_without_effect_is_named_with_its_line_and_what_happens_instead() -> None:
-    settings = read("name: Shop\ndestinations:\n  email: {url: 'mailtos://a:b@example.com'}\n")
+    settings = read("name: Shop\nmetrics:\n  measurements: {runs: {from: a}}\njobs: {a: {every: 1h}}\n")
     assert [str(warning) for warning in not_yet(settings)] == [
-        "tocsin.yml:2: destinations: this version does not act on it yet; "
-        "what routes send to them alone is told in Slack instead"
+        "tocsin.yml:2: metrics: this version does not act on it yet; nothing is sent"
     ]
 
 

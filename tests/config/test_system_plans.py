@@ -17,7 +17,7 @@ P1, P2, P3, P4 = Severity.CRITICAL, Severity.HIGH, Severity.MEDIUM, Severity.LOW
 ADDRESSES = dict.fromkeys(
     ("MAIL_URL", "SMS_URL", "DISCORD_URL", "WEBHOOK_URL", "GCHAT_URL", "PAGERDUTY_URL", "SENTRY_DSN", "TEAMS_URL"),
     "json://127.0.0.1/",
-)  # fmt: skip
+) | {"SENTRY_DSN": "https://key@sentry.example.com/1"}  # fmt: skip
 ALL = frozenset({"email", "sms", "discord", "webhook", "gchat", "pagerduty", "sentry", "teams"})
 
 

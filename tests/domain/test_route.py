@@ -200,3 +200,28 @@ def test_no_alert_vanishes_and_nobody_is_named_twice(
     assert len(lanes) == len(set(lanes))
     assert all(place.is_slack or place.destination in deliverable for place in found.places)
     assert found.reasons
+
+
+@pytest.mark.parametrize(
+    ("each", "severity", "places"),
+    [
+        (to("slack", "sms"), Severity.CRITICAL, ["#alerts", "sms"]),
+        (to("slack", "sms"), Severity.HIGH, ["#alerts"]),
+        (to("sms"), Severity.HIGH, ["sms"]),
+        (to("slack", "sms", match="category == 'c' || true"), Severity.HIGH, ["#alerts", "sms"]),
+    ],
+)
+def test_text_messages_are_for_critical_alerts_unless_a_route_asks_for_more(
+    each: Route, severity: Severity, places: list[str]
+) -> None:
+    found = route(
+        alert(severity=severity),
+        (each,),
+        channel="#alerts",
+        deliverable={"sms"},
+        critical_only={"sms"},
+        now=NOON,
+    )
+    assert [place.channel or place.destination for place in found.places] == places
+    spared = "sms takes critical alerts, and others where a match asks for it"
+    assert (spared in found.reasons) == (places == ["#alerts"])
