@@ -3,9 +3,9 @@
     python -m benchmarks.commands [--runs 1000000] [--checks 500] [--rounds 15] [--profile]
 
 Tocsin and a Bolt app that only acknowledges and answers one line each live in a local workspace of their own, in this
-process and with the same settings. They take turns: one command at a time, from its envelope to the acknowledgement and to
-the reply, then sixteen at once. Exits with 1 where acknowledging takes over three times as long, or fewer than 0.6 times
-as many commands are answered in a second.
+process and with the same settings. They take turns: one command at a time, from its envelope to the acknowledgement and
+to the reply, then sixteen at once. Exits with 1 where acknowledging takes over three times as long, or fewer than 0.6
+times as many commands are answered in a second.
 """
 
 from __future__ import annotations
@@ -118,7 +118,10 @@ async def tocsin(database: str, checks: int) -> AsyncIterator[Side]:
         listed = "\n".join(
             f"  check_{n:03}: {{type: file, path: {__file__}, cron: '0 0 1 1 *'}}" for n in range(checks)
         )
-        config = f"name: Bench\ndatabase: '{database}'\nhttp: {{bind: '127.0.0.1:0'}}\nretention: {{runs: 3650d}}\nchecks:\n{listed}\n"
+        config = (
+            f"name: Bench\ndatabase: '{database}'\nhttp: {{bind: '127.0.0.1:0'}}\n"
+            f"retention: {{runs: 3650d}}\nchecks:\n{listed}\n"
+        )
         bot = Tocsin(parse(config.encode(), "tocsin.yml", environ))
         await bot.start()
         running = asyncio.create_task(bot.run())
@@ -139,7 +142,8 @@ async def prepare(address: str, runs: int, checks: int) -> None:
             source = Source(kind=SourceKind.CHECK, name=f"check_{number:03}")
             state = State.OK if number % 50 else State.CRITICAL
             last = Observation(
-                source=source, resource=source.name, state=state, at=now, summary="200 in 12 ms", fields={"latency_ms": 12}
+                source=source, resource=source.name, state=state, at=now, summary="200 in 12 ms",
+                fields={"latency_ms": 12},
             )  # fmt: skip
             await sources.put(database, connection, last, {}, None)
     await database.close()
@@ -168,7 +172,8 @@ def compare(plain: Side, whole: Side) -> bool:
     print(f"{'answered a second, 16 at once':28}{plain_rate:9.1f}{whole_rate:10.1f}  {rate:5.2f}")
     acknowledged = ratios["to acknowledgement", 50]
     print(
-        f"\nacknowledgement {acknowledged:.2f} (aim {AIM_ACK} or less), throughput {rate:.2f} (aim {AIM_THROUGHPUT} or more)"
+        f"\nacknowledgement {acknowledged:.2f} (aim {AIM_ACK} or less), "
+        f"throughput {rate:.2f} (aim {AIM_THROUGHPUT} or more)"
     )
     return acknowledged <= AIM_ACK and rate >= AIM_THROUGHPUT
 

@@ -11,7 +11,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "messages.md"
 IMAGES = DOCS / "images" / "messages"
 EVERY = "desktop-light"
-LOOKS = (EVERY, "desktop-dark", "phone-light", "phone-dark")
+LOOKS = (EVERY, "desktop-dark", "phone-light")
 _TITLES = {
     "alerts": "Alerts",
     "answers": "Answers",
@@ -24,7 +24,7 @@ _TITLES = {
 _HEAD = """# Messages
 
 Everything that Tocsin says in Slack, photographed in the local workspace (`tocsin demo`), whose look is not Slack's but
-whose limits are. Those that matter most stand here in light and dark, at desktop and phone width.
+whose limits are. Those that matter most stand here in dark and at the width of a phone too.
 
 This page and the photographs are written by `python -m tests.messages --write` and `--shots`; the payloads are in
 `tests/messages/golden`, and a test compares them. A new kind is one entry in `tests/messages/catalogue`; another test

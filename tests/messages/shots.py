@@ -18,11 +18,12 @@ from tests.messages.page import EVERY, IMAGES, LOOKS, image
 WIDTHS = {"desktop": (1000, 800), "phone": (390, 780)}
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
-_PLAIN = (  # a sentence each, or much like one that is there
-    "line-", "remedy-", "logs-", "details", "alert-mounts", "alert-held", "alert-rerouted", "alert-recovered",
-    "alert-expired", "help-", "status-troubled", "status-nothing", "incident-card-closed", "incident-list",
-    "incident-note", "window-silence-", "window-why", "silence-after", "silence-extended", "silence-answer",
-    "run-log", "alert-flapping", "results", "thresholds", "setting-", "audit", "checkin-", "group-", "incident-line",
+_PLAIN = (  # a sentence each, or much like one that is there; Home is no window
+    "line-", "remedy-", "logs", "details", "alert-mounts", "alert-held", "alert-rerouted", "alert-recovered",
+    "alert-expired", "alert-flapping", "help-", "status-troubled", "status-nothing", "incident-card-closed",
+    "incident-list", "incident-report", "incident-note", "incident-line", "window-silence-", "window-why",
+    "silence-after", "silence-extended", "silence-answer", "silence-warning", "run-log", "results", "thresholds",
+    "setting-", "audit", "checkin-", "group-", "destination-", "home",
 )  # fmt: skip
 _CHANNEL = "C0ALERTS"
 
@@ -54,7 +55,8 @@ async def _photograph(browser: Browser, kind: Kind, look: str) -> None:
             await client.chat_postMessage(channel=_CHANNEL, **found.payload())
         size = WIDTHS[width]
         page = await browser.new_page(
-            viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light", timezone_id="UTC",
+            viewport={"width": size[0], "height": size[1]}, timezone_id="UTC",
+            color_scheme="dark" if scheme == "dark" else "light",
             reduced_motion="reduce", is_mobile=width == "phone", has_touch=width == "phone",
         )  # fmt: skip
         await page.clock.set_fixed_time(LATER)

@@ -200,7 +200,7 @@ _SAID = {
     EventKind.EXPIRED: "not seen for 1 d",
     EventKind.REMEDY: "running restart-importer (attempt 1 of 2 in 1 h): systemctl restart importer",
     EventKind.REMEDY_APPROVED: "restart-importer",
-    EventKind.REMEDY_FAILED: "web-1 is still failing after restart-importer, 2 of 2 attempts in 1 h. Somebody must look",
+    EventKind.REMEDY_FAILED: "web-1 is still failing after restart-importer, 2 of 2 attempts. Somebody must look",
     EventKind.ESCALATED: "step 2: nobody has taken it for 15 min",
     EventKind.FLAPPING: "6 changes in 30 min",
     EventKind.STEADY: "steady for 30 min",

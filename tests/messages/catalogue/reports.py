@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from bot.blocks import destinations
 from bot.blocks.checkin import render_checkin, render_turned_wrong
 from bot.blocks.checklist import render_checklist
 from bot.blocks.digest import render_digest
@@ -188,3 +189,16 @@ def _sla(s: Sample) -> Message:
 def _health(s: Sample) -> Message:
     count = alert_count(alerts(s), LATER, DAY)
     return render_health(Health(overview=overview(s), day=count, week=count))
+
+
+@kind("destination-refused", "Another destination does not take an alert", destinations.render_refused,
+      says=("pagers", "alert #41"))  # fmt: skip
+def _destination_refused(s: Sample) -> Message:
+    return destinations.render_refused(
+        s.text("pagers"), s.text("HTTP 403"), s.text("renew its key"), alert(s)
+    )
+
+
+@kind("destination-works", "It takes them again", destinations.render_works_again, says=("pagers", "again"))
+def _destination_works(s: Sample) -> Message:
+    return destinations.render_works_again(s.text("pagers"))
