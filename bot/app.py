@@ -241,6 +241,7 @@ class Tocsin:
             performer=Performer(clock=clock, mask=mask),
             run_check=self.scheduler.run_now,
             clock=clock,
+            escalate=self.escalating.hasten,
             wake=self.notifier.wake,
             mask=mask,
             owner=owner,

@@ -14,7 +14,7 @@ from bot.announcing import Announcer, lane_of
 from bot.blocks.held import render_held
 from bot.domain.alert import Alert, Event, EventKind
 from bot.domain.clock import Clock
-from bot.domain.escalation import Call, Escalation, follow, take_step
+from bot.domain.escalation import Call, Escalation, follow, take_next, take_step
 from bot.domain.route import DIGEST, SLACK, Place, Routing
 from storage import alerts, decisions, escalations, outbox
 from storage.database import Connection, Database
@@ -45,6 +45,18 @@ class Escalating:
                 await self._release(connection, now)
         if due or held:
             self.wake()
+
+    async def hasten(self, connection: Connection, alert: Alert, now: datetime) -> None:
+        """A recovery failed: take the next step at once, in the caller's transaction."""
+        current = await escalations.get(connection, alert.id)
+        policy = self.announcer.rules.policy(current.policy) if current is not None else None
+        if current is None or policy is None:
+            return
+        hours = self.announcer.rules.quiet_hours
+        after, call = take_next(current, alert, policy, hours, now, "The recovery failed")
+        if call is not None:
+            await escalations.put(self.database, connection, after)
+            await self._say(connection, alert, current, call, now)
 
     async def _step(self, connection: Connection, alert_id: int, now: datetime) -> None:
         current = await escalations.get(connection, alert_id)

@@ -151,6 +151,25 @@ def take_step(
     return after, _call(due, alert, policy, current, now) if due else None
 
 
+def take_next(
+    current: Escalation, alert: Alert, policy: Policy, hours: Sequence[QuietHours], now: datetime, why: str
+) -> tuple[Escalation, Call | None]:
+    """Take the next step before its time because of `why`; the steps after it keep theirs.
+
+    None while it is paused, in quiet hours that cover the alert, and when no step is left.
+    """
+    if current.paused_at is not None or quiet_until(hours, alert.severity, now) is not None:
+        return current, None
+    waiting = moments(policy)[current.done :]
+    taken = next((number for number, moment in enumerate(waiting, 1) if moment.steps), None)
+    if taken is None:
+        return current, None
+    call = _call([waiting[taken - 1]], alert, policy, current, now)
+    notes = [step.note.rstrip(".") for step in waiting[taken - 1].steps if step.note]
+    text = ". ".join([f"{why}, so the next step of {policy.name} is taken at once", *notes])
+    return _timed(replace(current, done=current.done + taken), policy), replace(call, text=text)
+
+
 def _call(due: Sequence[Moment], alert: Alert, policy: Policy, current: Escalation, now: datetime) -> Call:
     steps = [step for moment in due for step in moment.steps]
     last = due[-1].steps or tuple(steps[-1:])

@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change, Refusal
-from bot.domain.escalation import Call, CountsFrom, Escalation, Policy, Step, follow, moments, take_step
+from bot.domain.escalation import (
+    Call,
+    CountsFrom,
+    Escalation,
+    Policy,
+    Step,
+    follow,
+    moments,
+    take_next,
+    take_step,
+)
 from bot.domain.quiet import QuietHours
 from bot.domain.severity import Severity
 from tests.domain.findings import HOUR, MINUTE, NOON, firing
@@ -194,3 +204,29 @@ def test_every_name_is_called_once_it_is_due_and_never_while_silenced(
             assert current.done == sum(moment.after <= heard for moment in moments(policy))
     assert current.due_at is None
     assert set(called) == {name for step in steps for name in step.mention}
+
+
+def test_a_step_taken_before_its_time_says_why_and_leaves_the_others_theirs() -> None:
+    after, call = take_next(begun(), ALERT, PAGE, (), NOON + MINUTE, "The recovery failed")
+    assert call is not None
+    assert (call.mentions, call.targets) == (("oncall",), ("slack",))
+    assert call.text == "The recovery failed, so the next step of page is taken at once"
+    assert after.due_at == NOON + 15 * MINUTE
+
+    after, call = take_next(after, ALERT, PAGE, (), NOON + 2 * MINUTE, "The recovery failed")
+    assert call is not None
+    assert call.text.endswith("is taken at once. Nobody has acknowledged")
+    assert after.due_at is None
+    assert take_next(after, ALERT, PAGE, (), NOON + 3 * MINUTE, "why") == (after, None)
+
+
+def test_a_time_to_respond_without_a_step_is_no_step_to_take_early() -> None:
+    after, call = take_next(begun(LEAD), ALERT, LEAD, (), NOON + MINUTE, "The recovery failed")
+    assert call is not None
+    assert call.mentions == ("lead",)
+    assert after.due_at is None
+
+
+def test_nothing_is_taken_early_while_it_is_kept_quiet() -> None:
+    paused = replace(begun(), paused_at=NOON, due_at=None)
+    assert take_next(paused, ALERT, PAGE, (), NOON + MINUTE, "why") == (paused, None)

@@ -156,6 +156,34 @@ async def test_after_two_attempts_in_vain_somebody_is_called_and_there_is_no_thi
         assert len(paas.restarts) == 2
 
 
+PAGED = """
+people: {ops: [U0ALEX, U0SAM], lead: U0KIM}
+routes: [{to: [slack], escalation: page}]
+escalation:
+  page: {steps: [{after: 1h, mention: "@lead", note: Call the provider}]}
+"""
+
+
+async def test_a_recovery_that_failed_takes_the_next_step_of_the_escalation_at_once(
+    tmp_path: Path, paas: Platform
+) -> None:
+    paas.heals = False
+    shop = SHOP.replace("{service}", paas.url).replace("people:", "x-people:") + PAGED
+    async with story(tmp_path, shop) as told:
+        message = await down(told)
+        await remedied(told)
+        await told.see(lambda: "taken at once" in "".join(told.thread(message)))
+        for _ in range(3):
+            told.skip(timedelta(minutes=30))
+            await told.tocsin.escalating.tick()
+        await told.settle()
+        steps = [line for line in told.thread(message) if "mega" in line]
+
+    assert len(steps) == 1
+    assert "The recovery failed, so the next step of page is taken at once. Call the provider" in steps[0]
+    assert f"<@{KIM}>" in steps[0]
+
+
 async def test_what_comes_back_within_the_period_gets_only_what_is_left_of_it(
     tmp_path: Path, paas: Platform
 ) -> None:
