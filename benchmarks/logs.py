@@ -25,11 +25,13 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from bot.config import parse
+from bot.config.plans import plan_of
 from bot.domain.observation import Observation, Source, SourceKind
 from bot.domain.run import Run, RunStatus, search_text
 from bot.domain.run_filter import RunFilter
 from bot.present import Present
 from bot.reporting import Reporting
+from bot.why import Explaining, Looking
 from checks.result import State
 from handlers.slack.answering import Answering
 from handlers.slack.asking import parse_logs
@@ -103,11 +105,14 @@ class Bench:
         self.database = Database(address)
         config = f"database: '{address}'\n".encode()
         settings = parse(config, "tocsin.yml", {}, tokens_needed=False)
-        reporting = Reporting(
-            database=self.database, present=Present.of(settings), clock=lambda: NOW, troubles=lambda: ()
-        )
+        present, clock = Present.of(settings), lambda: NOW
         self.answering = Answering(
-            database=self.database, settings=settings, reporting=reporting, clock=lambda: NOW
+            database=self.database,
+            settings=settings,
+            reporting=Reporting(database=self.database, present=present, clock=clock, troubles=lambda: ()),
+            looking=Looking(database=self.database, clock=clock, zone=settings.timezone),
+            explaining=Explaining(database=self.database, rules=present, plan=plan_of(settings), clock=clock),
+            clock=clock,
         )
 
     async def page(self, wanted: RunFilter) -> None:
@@ -120,7 +125,7 @@ class Bench:
         middle = (NOW - 350 * SPACING, 350)
         for name, text in questions():
             wanted = parse_logs(text, jobs, NOW, ZoneInfo("UTC")).wanted
-            yield f"{name}: whole answer", partial(self.answering.answer, "logs", text)
+            yield f"{name}: whole answer", partial(self.answering.logs, text)
             yield f"{name}: first page", partial(self.page, wanted)
             yield f"{name}: older page", partial(self.page, wanted.older(middle))
             yield f"{name}: newer page", partial(self.page, wanted.newer(middle))
@@ -168,8 +173,8 @@ async def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
-        addresses = (f"sqlite:///{folder}/small.db", f"sqlite:///{folder}/large.db")
-        worst = [await compare("SQLite", *addresses, options.runs)]
+        small, large = f"sqlite:///{folder}/small.db", f"sqlite:///{folder}/large.db"
+        worst = [await compare("SQLite", small, large, options.runs)]
     if options.postgres:
         worst.append(await compare("PostgreSQL", *options.postgres, options.runs))
     raise SystemExit(0 if max(worst) <= AIM else 1)

@@ -46,6 +46,7 @@ SEVERITY_EMOJI = {
 }
 _MOST_REASON = 900
 _MOST_DIAGNOSTICS = 3
+_MOST_WHY, _MOST_STEPS = 1200, 800  # in the top-level text, that the rest of it fits too
 _INSTANT = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d [0-2]\d:[0-5]\d) UTC\b")
 _CLOSED = {Status.EXPIRED: "Expired", Status.WITHDRAWN: "Closed"}
 _USERS = ("affected_users", "users_affected")
@@ -270,7 +271,7 @@ def _incident_fact(standing: Standing | None) -> list[tuple[str, str]]:
 def _text(alert: Alert, around: AlertContext, head: str) -> str:
     """Everything essential in plain words."""
     firing = alert.firing
-    parts = [head.replace("*", ""), _why(alert).replace("*", ""), f"Where: {code(firing.resource)}",
+    parts = [head.replace("*", ""), cut(_why(alert).replace("*", ""), _MOST_WHY), f"Where: {code(firing.resource)}",
              f"Since {when(alert.opened_at)}"]  # fmt: skip
     if alert.count > 1:
         parts.append(f"Seen {alert.count} times")
@@ -278,7 +279,7 @@ def _text(alert: Alert, around: AlertContext, head: str) -> str:
     if alert.status.is_open and firing.flapping:
         parts.append(f"Flapping: {firing.flapping}")
     if alert.status.is_open and (steps := _steps(alert)):
-        parts.append(steps.replace("*", ""))
+        parts.append(cut(steps.replace("*", ""), _MOST_STEPS))
     parts.append(_small_print(alert, around))
     return "\n".join(parts)
 

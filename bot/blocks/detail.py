@@ -37,6 +37,7 @@ from checks.result import State
 
 _RAN = {RunStatus.SUCCESS: "succeeded", RunStatus.ERROR: "failed", RunStatus.TIMEOUT: "timed out"}
 _MOST_RESOURCES, _MOST_FIGURES, _MOST_ALERTS = 5, 12, 10
+_LONGEST = timedelta.max.total_seconds() / 2  # a duration may be reported as any number
 _FAR = 3
 _USUAL_CHARTS = ("response_time_ms", "latency_ms", "duration_ms", "cpu_percent")
 
@@ -257,7 +258,11 @@ def _in_words(values: Sequence[float]) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    return f"{format_value(float(seconds), '')} s" if seconds < 120 else spell(timedelta(seconds=seconds))
+    return (
+        f"{format_value(float(seconds), '')} s"
+        if seconds < 120
+        else spell(timedelta(seconds=min(seconds, _LONGEST)))
+    )
 
 
 def _lines(pairs: Pairs) -> list[str]:

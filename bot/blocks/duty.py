@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bot.blocks.message import Message, code, outside, section, when
+from bot.blocks.message import Message, code, fitted, outside, section, when
 from bot.domain.oncall import Duty
 
 
@@ -14,7 +14,7 @@ def render_oncall(duties: Mapping[str, Duty]) -> Message:
     lines = [duty_line(name, found) for name, found in duties.items()]
     blocks = [section(head)]
     blocks += [section("\n".join(lines[start : start + 10])) for start in range(0, len(lines), 10)]
-    return Message(text="\n".join([head.replace("*", ""), *lines]), blocks=tuple(blocks))
+    return Message(text="\n".join([head.replace("*", ""), *lines]), blocks=fitted(blocks))
 
 
 def duty_line(name: str, found: Duty) -> str:

@@ -16,6 +16,7 @@ from bot.blocks.message import (
     cut,
     escape,
     fields,
+    fitted,
     outside,
     person,
     section,
@@ -202,7 +203,8 @@ def render_list(open_ones: Sequence[Incident], closed: Sequence[Incident], prefi
     foot = f"`/{prefix} incident report {(closed or open_ones)[0].id}` sends a report as a file"
     blocks = [section(head)]
     blocks += [section("\n".join(lines[start : start + 8])) for start in range(0, len(lines), 8)]
-    return Message(text="\n".join([head, *lines, foot])[:3000], blocks=(*blocks, context(foot)))
+    text = "\n".join([head, *lines, foot]).replace("*", "")
+    return Message(text=cut(text, 3400), blocks=fitted([*blocks, context(foot)]))
 
 
 def _listed(incident: Incident) -> str:

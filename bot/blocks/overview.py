@@ -45,10 +45,11 @@ def render_overview(overview: Overview) -> Message:
         _list("Jobs", _state_lines(overview.jobs, overview), "none configured", _ok(overview.jobs)),
     ]
     blocks += [section(part) for part in parts]
-    blocks += [section(f":warning: *Tocsin itself:* {outside(text, 500)}") for text in overview.troubles[:3]]
+    own = [f":warning: *Tocsin itself:* {outside(text, 500)}" for text in overview.troubles[:3]]
+    blocks += [section(text) for text in own]
     blocks.append(context(f"As of {when(overview.at, '{time_secs}')}"))
     shown = [f"{label} {value}" for label, value in figures]
-    text = "\n".join([head, *shown, *parts])
+    text = "\n".join([head, *own, *shown, *parts])
     return Message(text=cut(text.replace("*", ""), 3400), blocks=fitted(blocks))
 
 

@@ -42,7 +42,8 @@ def render_runs(page: RunPage, wanted: RunFilter, prefix: str) -> Message:
     if page.searched_to is not None:
         notes.insert(0, f"Read as far as {when(page.searched_to[0])}; there are more to search.")
     blocks.append(context(*notes))
-    return Message(text=cut("\n".join([head, *shown]).replace("*", ""), 3000), blocks=tuple(blocks))
+    text = "\n".join([head, *(shown or [_nothing(page, wanted)])]).replace("*", "")
+    return Message(text=cut(text, 3000), blocks=tuple(blocks))
 
 
 def run_emoji(run: Run) -> str:

@@ -113,7 +113,7 @@ def priority_reason(rule: Rule | None, alert: Alert) -> str:
 def _by_threshold(question: Threshold, alert: Alert) -> str:
     priority = alert.severity.priority
     value = look_up(complete(alert.firing.fields), question.field)
-    shown = f"{question.field} = {format_value(value, '')}"
+    shown = question.field if value is None else f"{question.field} = {format_value(value, '')}"
     step = next((limit for severity, limit in question.steps if severity is alert.severity), None)
     if step is not None:
         return f"{priority}, because {shown} is past the step of {step:g} that means {priority}"

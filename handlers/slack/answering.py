@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.blocks.alert_detail import render_detail
@@ -32,6 +32,7 @@ from bot.domain.observation import Source, SourceKind
 from bot.domain.oncall import duty
 from bot.domain.run_filter import RunFilter, RunPage
 from bot.reporting import Reporting
+from bot.sharing import Shared
 from bot.why import Explaining, Looking
 from handlers.slack.asking import (
     NotUnderstood,
@@ -65,6 +66,13 @@ class Answering:
     clock: Clock
     changed: Callable[[Source], Sequence[str]] = lambda _source: ()
     """What was changed of a check or a job at run time, in words."""
+    _everything: Shared[Message] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        async def read() -> Message:
+            return render_overview(await self.reporting.overview())
+
+        object.__setattr__(self, "_everything", Shared(read))
 
     async def heartbeat(self) -> Message:
         """The one line that says whether all is well."""
@@ -75,7 +83,7 @@ class Answering:
     async def status(self, text: str) -> Message:
         """Everything, or the one check, job or alert that is named."""
         if not text.strip():
-            return render_overview(await self.reporting.overview())
+            return await self._everything.get()
         if number_meant(text) is not None:
             return await self._numbered(text)
         known, wanted = await self._known(text)

@@ -32,7 +32,7 @@ def parsed_texts(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for each in value:
             yield from parsed_texts(each)
-    elif isinstance(value, dict) and value.get("type") not in ("rich_text", "plain_text"):
+    elif isinstance(value, dict) and value.get("type") not in ("rich_text", "plain_text", "raw_text"):
         for name, each in value.items():
             if isinstance(each, str) and name in ("text", "fallback"):
                 yield each

@@ -12,7 +12,7 @@ from tests.config.reading import read
 from tests.domain.findings import NOON
 
 ROUTES = """
-destinations: {email: {url: "mailtos://user:pass@example.com"}, sms: {url: "sms://example.com"}}
+destinations: {email: {url: "mailtos://user:pass@example.com"}, sms: {url: "json://example.com"}}
 routes:
   - {match: severity == 'critical', to: [slack, "#ops", email]}
   - {match: category == 'security', to: [slack, sms]}

@@ -240,7 +240,7 @@ async def test_ticking_a_list_that_is_not_kept_any_more_says_so(tmp_path: Path) 
 # --- drills -----------------------------------------------------------------------------------------------
 
 ROUTES = """
-destinations: {email: {url: "mailtos://user:pass@example.com"}}
+destinations: {email: {webhook: "{service}/hook"}}
 routes:
   - {match: severity == 'critical', to: [slack, "#general", email]}
   - {match: severity == 'low', to: [digest]}
@@ -253,16 +253,16 @@ async def test_a_drill_sends_a_marked_alert_everywhere_and_tells_what_arrived_ho
 ) -> None:
     async with story(tmp_path, SHOP + ROUTES, start=NOON) as told:
         said = await told.ask("/tocsin", "drill P1")
-        assert "Drill #1 goes to 2 places" in said
+        assert "Drill #1 goes to 3 places" in said
         await told.settle()
         await tick(told, told.clock() + timedelta(seconds=5))
         for channel in ("alerts", "general"):
             (test,) = posted(told, "no real alert", channel)
             assert "Nobody needs to do anything" in shown(test)
         (result,) = posted(told, "Asked for by", "general")
-        assert "arrived in 2 of 2 places, the slowest after" in shown(result)
+        assert "arrived in 3 of 3 places, the slowest after" in shown(result)
         assert "*slack #general* arrived after" in shown(result)
-        assert "nothing can be sent to email" in shown(result)
+        assert "*email* arrived after" in shown(result)
         assert told.alerts() == []
 
 
@@ -272,7 +272,7 @@ async def test_a_drill_says_what_did_not_arrive_and_why(tmp_path: Path) -> None:
         await told.settle()
         await tick(told, told.clock() + timedelta(seconds=5))
         (result,) = posted(told, "Asked for by", "general")
-        assert "arrived in 1 of 2 places" in shown(result)
+        assert "arrived in 2 of 3 places" in shown(result)
         assert "*slack #nowhere* did not arrive: channel_not_found" in shown(result)
 
 
