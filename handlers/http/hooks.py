@@ -21,7 +21,7 @@ from handlers.http.labelled import AlertmanagerNotification, Notification, Notif
 
 log = structlog.get_logger(__name__)
 
-MOST_PUSHED = 1000
+MOST_AT_ONCE = 1000
 Read = Callable[[Any], RaisedAlert]
 
 
@@ -45,8 +45,6 @@ class Hooks:
         body = await read_json(request)
         if not isinstance(body, list):
             return refusal(422, "post an array of alerts, as Prometheus does")
-        if len(body) > MOST_PUSHED:
-            return refusal(413, f"send at most {MOST_PUSHED} alerts at once")
         now = self.clock()
         return await self._take(body, lambda item: _pushed(item, now), "")
 
@@ -68,6 +66,8 @@ class Hooks:
         return await self._take(given.alerts, _notified, "alerts.")
 
     async def _take(self, items: list[Any], read: Read, prefix: str) -> web.Response:
+        if len(items) > MOST_AT_ONCE:
+            return refusal(413, f"send at most {MOST_AT_ONCE} alerts at once")
         found: list[RaisedAlert] = []
         wrong: list[dict[str, str]] = []
         for number, item in enumerate(items):

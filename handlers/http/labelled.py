@@ -114,7 +114,7 @@ class Notified(Labelled):
 class Notification(BaseModel):
     """What Grafana posts to a webhook."""
 
-    alerts: Annotated[list[Any], Field(max_length=1000)]
+    alerts: list[Any]
     left_out: Annotated[int | None, Field(alias="truncatedAlerts")] = None
 
 

@@ -243,6 +243,7 @@ WRONG: list[tuple[str, Any, int, str]] = [
     ("/hooks/alertmanager", [], 422, "no notification"),
     ("/hooks/alertmanager", {"version": "3", "alerts": []}, 422, '"path": "version"'),
     ("/hooks/alertmanager", {"alerts": [notified("odd")]}, 422, '"path": "alerts.0.status"'),
+    ("/hooks/grafana", {"alerts": [{}] * 1001}, 413, "at most 1000"),
     ("/hooks/grafana", {"alerts": {}}, 422, '"path": "alerts"'),
 ]
 
