@@ -10,9 +10,10 @@ from bot.blocks.checklist import render_checklist
 from bot.blocks.message import Message
 from bot.config.settings import Settings
 from bot.config.telling import Checklist
+from bot.domain.audit import Deed, via_of
 from bot.domain.clock import Clock
 from bot.occasions import PRIORITY, Queue
-from storage import checklists, outbox
+from storage import audit, checklists, outbox
 from storage.checklists import PostedList, Tick
 from storage.database import Connection, Database
 from storage.outbox import Lane
@@ -80,11 +81,18 @@ class Checklists:
                 if not await checklists.tick(self.database, connection, number, item, who, now):
                     before = found.ticks.get(item)
                     others += [(found.items[item], before)] if before and before.by != who else []
-            for item in set(removed) & set(places):
+                else:
+                    await self._note(connection, who, "ticked", found.items[item], now)
+            for item in sorted(set(removed) & set(places)):
                 await checklists.untick(connection, number, item)
+                await self._note(connection, who, "unticked", found.items[item], now)
             await self._show(connection, number, found.channel, now)
         self.wake()
         return others
+
+    @staticmethod
+    async def _note(connection: Connection, who: str, act: str, item: str, now: datetime) -> None:
+        await audit.add(connection, Deed(who=who[:64], at=now, act=act, via=via_of(who), subject=item))
 
     async def _show(self, connection: Connection, number: int, channel: str, now: datetime) -> None:
         await outbox.mark_card_stale(

@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from bot.announcing import lane_of, view_priority
 from bot.blocks.drill import Arrival, in_words, render_drill, render_test_alert
 from bot.blocks.message import Message
+from bot.domain.audit import Deed, via_of
 from bot.domain.clock import Clock
 from bot.domain.drill import Way
 from bot.occasions import PRIORITY, post_payload
-from storage import drills, outbox
+from storage import audit, drills, outbox
 from storage.database import Connection, Database
 from storage.drills import Drill, DrillPlace
 from storage.outbox import Fate, Lane
@@ -51,6 +52,10 @@ class Drills:
             await drills.update(connection, drill)
             for lane, place in zip(lanes, places, strict=True):
                 await self._send(connection, drill, lane, place, now)
+            subject = f"drill #{number}: {way.about}"
+            await audit.add(
+                connection, Deed(who=by[:64], at=now, act="started", via=via_of(by), subject=subject)
+            )
             await self._show(connection, drill, now)
         self.wake()
         return drill

@@ -17,6 +17,7 @@ from bot.blocks.incidents import ASK, CARD, render_outcome, render_report
 from bot.channels.rooms import MANAGE_SCOPE, RoomRefused, Rooms, RoomUncertain
 from bot.domain import incident as lifecycle
 from bot.domain.alert import Alert
+from bot.domain.audit import Deed, via_of
 from bot.domain.clock import Clock
 from bot.domain.incident import (
     WORST_FOR_INCIDENTS,
@@ -35,7 +36,7 @@ from bot.domain.incident import (
 from bot.domain.incident_report import report, timeline
 from bot.incident_steps import IncidentSteps, attach, mark, report_key, say
 from bot.silencing import UnknownAlert
-from storage import alerts, decisions, incidents
+from storage import alerts, audit, decisions, incidents
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database
 from storage.incidents import StepKind
@@ -149,6 +150,9 @@ class Incidents:
             if not await incidents.close(connection, closed, text):
                 there = await incidents.get(connection, incident_id)
                 return Unchanged(reason=lifecycle.already_closed(there or closed), incident=there)
+            subject = f"incident #{incident_id}: {closed.title}"
+            deed = Deed(who=who[:64], at=now, act="closed", via=via_of(who), subject=subject, note=root_cause)
+            await audit.add(connection, deed)
             await self._tell_closed(connection, whole, now)
         await self.steps.work()
         self.wake()

@@ -20,12 +20,13 @@ from bot.config.overriding import Setting, Unfit, applied, changed, new_warnings
 from bot.config.settings import Settings
 from bot.domain import alert as lifecycle
 from bot.domain.alert import Alert, Change
+from bot.domain.audit import Deed, via_of
 from bot.domain.clock import Clock
 from bot.domain.observation import Source, SourceKind
 from bot.domain.override import Override, concerns
 from bot.occasions import post_payload
 from bot.present import Present
-from storage import alerts, outbox, overrides
+from storage import alerts, audit, outbox, overrides
 from storage.alerts import StaleAlert
 from storage.database import Connection, Database
 from storage.outbox import Lane
@@ -262,8 +263,9 @@ class Overriding:
         return stored
 
     async def _note(self, connection: Connection, override: Override) -> None:
-        """Write down what somebody did, in the transaction of the act: the channel is told. Audits join here."""
+        """Write down what somebody did, in the transaction of the act: the channel is told."""
         over = override.reverted_at is not None
+        await audit.add(connection, _deed(override))
         message = render_reverted(override) if over else render_set(override)
         await outbox.add_post(
             self._database,
@@ -345,3 +347,21 @@ def _check_size(setting: Setting) -> None:
         ) from None
     if len(text) > _LARGEST_VALUE or "\\u0000" in text:
         raise Unfit(f"{setting.path}: the value is too large, or holds a zero byte")
+
+
+def _deed(override: Override) -> Deed:
+    """What somebody did to a setting, as the audit history keeps it."""
+    in_file = json.dumps(override.file_value, ensure_ascii=False)[:200] if override.in_file else None
+    value = json.dumps(override.value, ensure_ascii=False)[:200]
+    over = override.reverted_at is not None
+    who = (override.reverted_by or override.by) if over else override.by
+    return Deed(
+        who=who[:64],
+        at=override.reverted_at or override.at,
+        act="set back" if over else "set",
+        via=via_of(who),
+        subject=override.path,
+        before=value if over else in_file,
+        after=in_file if over else value,
+        note=None if over else override.reason,
+    )

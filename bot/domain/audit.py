@@ -46,6 +46,11 @@ class Deed:
     id: int = 0
 
 
+def via_of(who: str) -> Via:
+    """From where an act came, by who did it: people in Slack go by their id."""
+    return Via.SLACK if _SLACK_USER.fullmatch(who) else Via.API
+
+
 def deed_of(event: Event, alert: Alert, via: Via) -> Deed | None:
     """The act that a line of an alert's history stands for; None for what nobody did.
 
@@ -55,7 +60,7 @@ def deed_of(event: Event, alert: Alert, via: Via) -> Deed | None:
     raised_by = alert.firing.fields.get("raised_by")
     if event.kind in (EventKind.FIRED, EventKind.REOPENED) and isinstance(raised_by, str) and raised_by:
         who, act = raised_by[:64], "raised"
-        via = Via.SLACK if _SLACK_USER.fullmatch(who) else Via.API
+        via = via_of(who)
     if who is None or event.kind in _NOT_OF_ONE_ALERT:
         return None
     before, after = _states(event, alert)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.incidents import Entered
 from tests.e2e.harness import ALEX, KIM, SAM, SHOP, TOKEN, Json, Story, shown, story
 
 GUARDED = SHOP + "\npermissions: {configuration: [U0KIM]}\n"
@@ -144,3 +145,24 @@ async def test_a_question_that_cannot_be_read_is_told_what_to_write(
 async def test_nobody_reads_it_without_the_token(shop: Story) -> None:
     async with shop.http.get(f"http://127.0.0.1:{shop.tocsin.http.port}/api/v1/audit") as answer:
         assert answer.status == 401
+
+
+async def test_settings_drills_and_incidents_leave_their_deeds_too(tmp_path: Path) -> None:
+    async with story(tmp_path) as told:
+        await told.change(503)
+        await told.alert("backend")
+        await told.ask("/tocsin", "set backend.failures 3 because of the move", user=SAM)
+        await told.ask("/tocsin", "unset backend.failures", user=KIM)
+        await told.ask("/tocsin", "drill P1", user=ALEX)
+        entered = await told.tocsin.incidents.open(1, SAM, "C")
+        assert isinstance(entered, Entered)
+        await told.tocsin.incidents.close(entered.incident.id, KIM, "a full disk", "cleared")
+        _, body = await audit(told)
+
+    found = {(each["who"], each["act"]): each for each in body["items"]}
+    assert found[SAM, "set"]["on"] == "checks.backend.failures"
+    assert (found[SAM, "set"]["after"], found[SAM, "set"]["note"]) == ("3", "of the move")
+    assert (found[KIM, "set back"]["before"], found[KIM, "set back"]["via"]) == ("3", "slack")
+    assert found[ALEX, "started"]["on"].startswith("drill #1: ")
+    assert found[KIM, "closed"]["on"].startswith("incident #1: ")
+    assert found[KIM, "closed"]["note"] == "a full disk"
