@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from storage.tables import Instant
 
 revision = "0006"
-down_revision = "0008"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql
 
 from storage.tables import Instant
 
-revision = "0011"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None

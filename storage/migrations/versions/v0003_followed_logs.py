@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from storage.tables import Instant
 
-revision = "0002"
-down_revision = "0004"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 

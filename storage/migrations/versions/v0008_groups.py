@@ -6,8 +6,8 @@ from sqlalchemy.dialects import postgresql
 
 from storage.tables import Instant
 
-revision = "0010"
-down_revision = "0011"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

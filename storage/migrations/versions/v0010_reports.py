@@ -6,7 +6,7 @@ from sqlalchemy.dialects import postgresql
 
 from storage.tables import Instant
 
-revision = "0007"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
