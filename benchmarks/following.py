@@ -123,11 +123,12 @@ async def during(
 
 
 def show(what: str, alone: list[float], busy: list[float]) -> None:
-    for name, pick in {
+    picks: dict[str, Callable[[list[float]], float]] = {
         "median": lambda found: found[len(found) // 2],
         "p99": lambda found: quantiles(found, n=100)[98],
         "greatest": max,
-    }.items():
+    }
+    for name, pick in picks.items():
         one, other = pick(alone), pick(busy)
         print(f"{what:28} {name:9} {1000 * one:8.2f} ms {1000 * other:9.2f} ms  ratio {other / one:8.2f}")
 

@@ -25,6 +25,7 @@ from bot.config.rulebook import rulebook
 from bot.domain.clock import system_clock
 from bot.domain.run import Run, RunStatus, cleaned_run
 from bot.monitoring import Monitoring
+from checks.result import Value
 from storage import runs as stored_runs
 from storage.database import Database
 from storage.schema import upgrade
@@ -47,6 +48,9 @@ def a_log(count: int, jobs: int) -> Iterator[Run]:
     begin = datetime(2026, 3, 1, tzinfo=UTC)
     for number in range(count):
         failed = chance.random() < 0.05
+        fields: dict[str, Value] = {"rows": chance.randint(100, 9000), "host": "worker-1"}
+        if failed:
+            fields["error_codes"] = ["CSV_INVALID"]
         yield Run(
             run_id=f"run-{number}",
             job=f"job_{number % jobs}",
@@ -55,8 +59,7 @@ def a_log(count: int, jobs: int) -> Iterator[Run]:
             finished_at=begin + timedelta(minutes=20) / jobs * number,
             duration_seconds=round(chance.uniform(20, 400), 3),
             exit_code=int(failed),
-            fields={"rows": chance.randint(100, 9000), "host": "worker-1"}
-            | ({"error_codes": ["CSV_INVALID"]} if failed else {}),
+            fields=fields,
         )
 
 

@@ -176,7 +176,8 @@ async def main() -> None:
         small, large = f"sqlite:///{folder}/small.db", f"sqlite:///{folder}/large.db"
         worst = [await compare("SQLite", small, large, options.runs)]
     if options.postgres:
-        worst.append(await compare("PostgreSQL", *options.postgres, options.runs))
+        first, second = options.postgres
+        worst.append(await compare("PostgreSQL", first, second, options.runs))
     raise SystemExit(0 if max(worst) <= AIM else 1)
 
 

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.announcing import Announcer
-from bot.channels.delivery import Payload, Posted
+from bot.channels.delivery import Payload, Posted, Upload
 from bot.domain.alert import Alert, Firing, fire, recover
 from bot.domain.observation import Source, SourceKind
 from bot.domain.severity import Severity
@@ -52,6 +52,10 @@ class Counted:
 
     async def update(self, posted: Posted, payload: Payload) -> None:
         self.calls["edit"] += 1
+
+    async def upload(self, channel: str, file: Upload, **_named: Any) -> Posted:
+        self.calls["upload"] += 1
+        return Posted(channel=channel, ts=f"{self.calls.total()}.0")
 
     async def find(self, channel: str, key: str, **_named: Any) -> Posted | None:
         return None
